@@ -1,0 +1,3 @@
+"""framegate: a self-hosted gate for video."""
+
+__version__ = "0.1.0"

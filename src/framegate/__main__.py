@@ -1,0 +1,6 @@
+"""``python -m framegate``."""
+
+from framegate.cli import main
+
+if __name__ == "__main__":
+    main()

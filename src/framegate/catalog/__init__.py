@@ -1,0 +1,1 @@
+"""What is remembered: assets, decisions, hash lists."""

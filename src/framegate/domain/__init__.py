@@ -1,0 +1,1 @@
+"""Frozen values of the trade. No I/O, no clock, no vendor; numpy only where pixels are held."""

@@ -1,0 +1,34 @@
+"""An asset: one video and all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AssetDetails:
+    """What the sender says about the video. Empty means not said."""
+
+    tenant: str = ""
+    creator: str = ""
+    title: str = ""
+    description: str = ""
+    language: str = ""  # BCP 47
+    region: str = ""  # ISO 3166-1 alpha-2
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """``id`` is the first 32 hex digits of SHA-256 over tenant, a NUL, and the source's SHA-256:
+    the same bytes from the same tenant are the same asset."""
+
+    id: str
+    name: str  # file name as sent, for display only; never used to build a path
+    sha256: str
+    md5: str
+    size_bytes: int
+    media_type: str
+    details: AssetDetails
+    first_seen: datetime
+    duplicate_of: str | None = None  # name under which the same bytes came first

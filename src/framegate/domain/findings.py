@@ -1,0 +1,76 @@
+"""What analysers saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+
+class Status(StrEnum):
+    """Whether a look happened. Only ``ok`` is evidence of absence."""
+
+    OK = "ok"
+    UNAVAILABLE = "unavailable"  # asked for, cannot: no model, unsupported language
+    SKIPPED = "skipped"  # not applicable here, for example speech without audio
+    NOT_RUN = "not-run"  # switched off
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Presentation seconds from the video's first frame; a still has start == end."""
+
+    start: Fraction
+    end: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle in shares of the displayed picture, 0..1 from the top left."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One label, seen once. Raw scores are the model's own; ``score`` is calibrated or None."""
+
+    analyser: str
+    analyser_version: str
+    label: str  # dotted, up to three levels: sexual.explicit.nudity
+    status: Status
+    raw_score: float | None
+    score: float | None = None
+    calibration_id: str | None = None
+    span: Span | None = None
+    region: Region | None = None
+    sample: int | None = None  # index of the sample that is the evidence
+    detail: str = ""  # words for people; never a score
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyserRun:
+    """That an analyser ran, on what, or why it did not."""
+
+    analyser: str
+    version: str
+    level: str
+    status: Status
+    reason: str
+    labels: tuple[str, ...]
+    model: str | None = None  # registry name
+    model_sha256: str | None = None
+    samples_seen: int = 0
+    cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A descriptive word (never a policy label), scored 0..1 by its model."""
+
+    name: str
+    score: float
+    category: str = ""

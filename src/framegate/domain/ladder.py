@@ -1,0 +1,110 @@
+"""What will be encoded: ladder, grid, chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+
+class VideoCodec(StrEnum):
+    """Output codecs."""
+
+    H264 = "h264"
+    H265 = "h265"
+    AV1 = "av1"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One rung. Rates in bit/s, ``bufsize_bits`` in bits."""
+
+    name: str  # "1080p"; the short side of the displayed picture
+    width: int
+    height: int
+    codec: VideoCodec
+    crf: float
+    maxrate: int
+    bufsize_bits: int
+    preset: str
+    frame_rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class AudioRendition:
+    """One audio track of the package."""
+
+    name: str
+    source_index: int
+    codec: str  # "aac"
+    bitrate: int
+    sample_rate: int
+    channels: int
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The output timeline: frame n is shown at n / frame_rate from the video's first frame."""
+
+    frame_rate: Fraction
+    frames: int
+    gop_frames: int  # round(2 s x fps)
+    segment_frames: int  # 2 GOPs
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole segments of the output grid, encoded by one call for all renditions."""
+
+    index: int
+    first_frame: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodePlan:
+    """Pure function of probe facts and encode options; hashed into each chunk's identity."""
+
+    renditions: tuple[Rendition, ...]
+    audio: tuple[AudioRendition, ...]
+    grid: Grid
+    chunks: tuple[Chunk, ...]
+    notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityWindow:
+    """VMAF over a stretch of output frames of one rendition."""
+
+    rendition: str
+    first_frame: int
+    frames: int
+    join: bool  # the window straddles two chunks
+    vmaf_mean: float
+    vmaf_min: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRendition:
+    """Measured on the finished track."""
+
+    rendition: Rendition
+    path: str  # relative to the asset's work folder
+    sha256: str
+    size_bytes: int
+    bitrate_mean: int
+    bitrate_peak: int  # over one segment
+    frames: int
+    windows: tuple[QualityWindow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAudio:
+    """Measured on the finished track."""
+
+    audio: AudioRendition
+    path: str
+    sha256: str
+    size_bytes: int
+    priming_samples: int

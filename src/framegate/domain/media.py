@@ -1,0 +1,159 @@
+"""What a media file is: claimed by its headers beside measured from its packets and frames.
+
+Names end in ``_claimed`` (header) or ``_measured`` (packets, frames) where the two can differ.
+Times are exact seconds (`Fraction`), on the presentation timeline after edit lists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+
+class HdrKind(StrEnum):
+    """Dynamic range of the picture."""
+
+    SDR = "sdr"
+    PQ = "pq"
+    HLG = "hlg"
+    DOLBY_VISION_5 = "dolby-vision-5"
+    DOLBY_VISION_8 = "dolby-vision-8"
+    DOLBY_VISION_OTHER = "dolby-vision-other"
+
+
+class FieldOrder(StrEnum):
+    """How lines are laid out in time."""
+
+    PROGRESSIVE = "progressive"
+    TOP_FIRST = "top-first"
+    BOTTOM_FIRST = "bottom-first"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """ITU-T H.273 names. ``*_claimed`` is None where untagged; the others are what framegate uses.
+
+    Untagged material is BT.709 from 1280x720 up, else BT.601 (525 lines: smpte170m, 625: bt470bg).
+    """
+
+    primaries_claimed: str | None
+    transfer_claimed: str | None
+    matrix_claimed: str | None
+    range_claimed: str | None
+    primaries: str
+    transfer: str
+    matrix: str
+    full_range: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """The display matrix, taken apart: flip first (mirror left-right), then turn clockwise."""
+
+    clockwise_deg: int = 0  # 0, 90, 180, 270
+    flip_horizontal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Pixels to cut from the coded picture (clean aperture)."""
+
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRate:
+    """Frames a second. ``variable`` when measured intervals differ by more than a time base tick
+    and 2 % of the median."""
+
+    claimed: Fraction | None
+    measured: Fraction
+    variable: bool
+    shortest_interval: Fraction
+    longest_interval: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """The video track that framegate screens and publishes."""
+
+    index: int
+    codec: str
+    profile: str | None
+    width: int  # coded, before crop, sample aspect and rotation
+    height: int
+    display_width: int  # what a viewer should see: square pixels, cropped, rotated; even
+    display_height: int
+    sample_aspect: Fraction
+    rotation: Rotation
+    clean_aperture: Crop
+    pixel_format: str
+    bit_depth: int
+    chroma: str  # "420", "422", "444", "400", "rgb"
+    has_alpha: bool
+    colour: Colour
+    hdr: HdrKind
+    field_order_claimed: FieldOrder
+    interlaced_measured: float  # share of probed frames flagged interlaced, 0..1
+    frame_rate: FrameRate
+    time_base: Fraction
+    start: Fraction  # PTS of the first presented frame, s
+    duration_claimed: Fraction | None
+    duration_measured: Fraction  # last PTS + its interval - first PTS
+    frames_claimed: int | None
+    frames_measured: int  # packets seen by the demuxer
+    keyframes: tuple[int, ...]  # PTS in time_base units, ascending
+    has_b_frames: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFacts:
+    """One audio track."""
+
+    index: int
+    codec: str
+    sample_rate: int
+    channels: int
+    layout: str
+    language: str | None
+    start: Fraction
+    duration_measured: Fraction
+    default: bool
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextFacts:
+    """A subtitle or caption track; ``embedded`` for CEA-608/708 inside the video."""
+
+    index: int
+    codec: str
+    language: str | None
+    embedded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """Everything probe found. ``dropped`` names what will not be published and why."""
+
+    container: str
+    container_claimed: str  # by file name extension; "" when none
+    size_bytes: int
+    bit_rate: int  # size over measured duration, bit/s
+    start: Fraction
+    duration_claimed: Fraction | None
+    duration_measured: Fraction
+    video: VideoFacts
+    audio: tuple[AudioFacts, ...]
+    text: tuple[TextFacts, ...]
+    has_edit_list: bool
+    truncated: bool
+    readable_share: float  # measured over claimed duration, 0..1
+    corrupt_packets: int
+    warnings: tuple[str, ...]
+    dropped: tuple[str, ...]

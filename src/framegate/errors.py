@@ -1,0 +1,268 @@
+"""Every error framegate raises on purpose, with the way out.
+
+    FramegateError
+    ├── InputError              the file cannot be taken; the caller must send another
+    │   ├── NotAVideo           input.not_a_video
+    │   ├── EmptyInput          input.empty
+    │   ├── NoVideoTrack        input.no_video_track
+    │   ├── ZeroDuration        input.zero_duration
+    │   ├── Undecodable         input.undecodable
+    │   ├── UnsafeInput         input.unsafe           playlists, concat scripts, SDP, external references
+    │   ├── UnsupportedInput    input.unsupported      e.g. Dolby Vision profile 5
+    │   ├── InputTooLarge       input.too_large        bytes, pixels, frames, duration
+    │   └── InputVanished       input.vanished
+    ├── ResourceError           this machine ran out of something; the same input may work later
+    │   ├── MediaLimit          resource.limit         a sandboxed child hit its memory, CPU, file or wall limit
+    │   ├── MediaCrash          resource.crash         a sandboxed child died on a signal
+    │   ├── DiskFull            resource.disk_full
+    │   └── OutputNotWritable   resource.output
+    ├── ComponentMissing        component.missing      a codec, model, program or kernel feature is absent
+    ├── ModelMismatch           component.mismatch     a model file is not the pinned one
+    ├── PolicyInvalid           policy.invalid
+    ├── SettingsInvalid         settings.invalid
+    ├── SidecarInvalid          sidecar.invalid
+    ├── HashListInvalid         hashlist.invalid
+    ├── AssetUnknown            asset.unknown
+    ├── CaseNotOpen             case.not_open          the asset is not waiting for a person
+    ├── AlreadyRunning          job.running            another process works on the same asset and options
+    └── Internal                internal
+
+Each leaf has a stable ``code`` (documented in docs/reference/errors.md), an
+``exit_code`` (sysexits.h where one fits) and says whether a retry of the same
+call can succeed. The message is safe to show: it never quotes more of the input
+than its name. Vendor exceptions never pass the adapter that called the vendor.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FramegateError(Exception):
+    """Base of all: ``what`` happened, ``why``, and what ``todo`` about it.
+
+    Rendered on one line as ``error[code]: what: why. todo``.
+    """
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 70
+    retryable: ClassVar[bool] = False
+    default_todo: ClassVar[str] = ""
+
+    def __init__(self, what: str, why: str = "", todo: str = "") -> None:
+        super().__init__(what, why, todo)
+        self.what = what
+        self.why = why
+        self.todo = todo or self.default_todo
+
+    def __str__(self) -> str:
+        text = self.what if not self.why else f"{self.what}: {self.why}"
+        return f"{text}. {self.todo}" if self.todo else text
+
+    def line(self) -> str:
+        """The one line a person sees; line breaks in names are shown escaped."""
+        return f"error[{self.code}]: {self}".replace("\n", "\\n").replace("\r", "\\r")
+
+
+class InputError(FramegateError):
+    """The file cannot be taken as it is."""
+
+    code = "input"
+    exit_code = 65
+
+
+class NotAVideo(InputError):
+    """The bytes are not a container that framegate accepts, whatever the name says."""
+
+    code = "input.not_a_video"
+    default_todo = "Send a video file (MP4, MOV, MKV, WebM, MPEG-TS/PS, AVI, OGG, FLV, MXF, Y4M)"
+
+
+class EmptyInput(InputError):
+    """Zero bytes."""
+
+    code = "input.empty"
+    default_todo = "Send the file again; nothing arrived"
+
+
+class NoVideoTrack(InputError):
+    """A container without a moving picture (audio only, or cover art only)."""
+
+    code = "input.no_video_track"
+    default_todo = "Send a file with a video track"
+
+
+class ZeroDuration(InputError):
+    """A video track without a single frame."""
+
+    code = "input.zero_duration"
+    default_todo = "Send a file that holds at least one frame"
+
+
+class Undecodable(InputError):
+    """A video track of which no frame can be decoded."""
+
+    code = "input.undecodable"
+    default_todo = "Export the video again from its source"
+
+
+class UnsafeInput(InputError):
+    """A format that makes the reader open other files or addresses."""
+
+    code = "input.unsafe"
+    default_todo = "Send the video itself, not a playlist or script that points to it"
+
+
+class UnsupportedInput(InputError):
+    """Understood, but cannot be shown right (for example Dolby Vision profile 5)."""
+
+    code = "input.unsupported"
+
+
+class InputTooLarge(InputError):
+    """Over a limit on bytes, pixels, frames or duration."""
+
+    code = "input.too_large"
+    default_todo = "Send a smaller file or raise the limit in framegate.toml ([limits])"
+
+
+class InputVanished(InputError):
+    """The path is not there (any more) or cannot be read."""
+
+    code = "input.vanished"
+    exit_code = 66
+    default_todo = "Check the path and its permissions, then run again"
+
+
+class ResourceError(FramegateError):
+    """This machine ran out of something."""
+
+    code = "resource"
+    exit_code = 75
+    retryable = True
+
+
+class MediaLimit(ResourceError):
+    """A sandboxed child hit a limit: the input asks for more than it may have."""
+
+    code = "resource.limit"
+    exit_code = 65
+    retryable = False
+    default_todo = "Send a smaller file or raise the limit in framegate.toml ([limits])"
+
+
+class MediaCrash(ResourceError):
+    """A sandboxed child died on a signal; the parent is unharmed."""
+
+    code = "resource.crash"
+    exit_code = 65
+    default_todo = "Run it once more; if it fails again the file is broken or hostile"
+
+
+class DiskFull(ResourceError):
+    """No space left where the work area or the output lies."""
+
+    code = "resource.disk_full"
+    exit_code = 74
+    default_todo = "Free some space and run the same command again: finished chunks are kept"
+
+
+class OutputNotWritable(ResourceError):
+    """The output folder cannot be made or written."""
+
+    code = "resource.output"
+    exit_code = 73
+    retryable = False
+    default_todo = "Choose another folder with -o"
+
+
+class ComponentMissing(FramegateError):
+    """A codec, model, program or kernel feature that was asked for is not here."""
+
+    code = "component.missing"
+    exit_code = 69
+    default_todo = "Run `framegate doctor` to see what this machine has"
+
+
+class ModelMismatch(FramegateError):
+    """A model file differs from the pinned SHA-256."""
+
+    code = "component.mismatch"
+    exit_code = 69
+    default_todo = "Install the pinned requirements again (`make setup`)"
+
+
+class PolicyInvalid(FramegateError):
+    """The policy file does not follow its schema."""
+
+    code = "policy.invalid"
+    exit_code = 78
+    default_todo = "See docs/reference/policy.md"
+
+
+class SettingsInvalid(FramegateError):
+    """A setting in framegate.toml, the environment or an option cannot be used."""
+
+    code = "settings.invalid"
+    exit_code = 78
+    default_todo = "See docs/reference/settings.md"
+
+
+class SidecarInvalid(FramegateError):
+    """The sidecar JSON beside the video does not follow its schema."""
+
+    code = "sidecar.invalid"
+    exit_code = 65
+    default_todo = "See docs/reference/sidecar.md"
+
+
+class HashListInvalid(FramegateError):
+    """A hash list file has a line that is not a PDQ hash or SHA-256."""
+
+    code = "hashlist.invalid"
+    exit_code = 65
+    default_todo = "See docs/reference/hashlists.md"
+
+
+class AssetUnknown(FramegateError):
+    """No asset by that id in this data folder."""
+
+    code = "asset.unknown"
+    exit_code = 66
+    default_todo = "`framegate review` without an ID lists what waits"
+
+
+class CaseNotOpen(FramegateError):
+    """The asset is not waiting for a person's decision."""
+
+    code = "case.not_open"
+    exit_code = 65
+
+
+class AlreadyRunning(FramegateError):
+    """A live process already works on the same asset with the same options."""
+
+    code = "job.running"
+    exit_code = 75
+    retryable = True
+    default_todo = "Wait for it to finish, or stop it and run again"
+
+
+class Internal(FramegateError):
+    """A fault of framegate itself."""
+
+    code = "internal"
+    default_todo = "Please report it with the log"
+
+
+def leaves() -> dict[str, type[FramegateError]]:
+    """Every concrete error by code (the table that docs and the sandbox wire use)."""
+    found: dict[str, type[FramegateError]] = {}
+    pending: list[type[FramegateError]] = [FramegateError]
+    while pending:
+        kind = pending.pop()
+        children = kind.__subclasses__()
+        pending.extend(children)
+        if not children:
+            found[kind.code] = kind
+    return found

@@ -1,0 +1,1 @@
+"""Durable work. The only importer of DBOS."""

@@ -1,0 +1,1 @@
+"""Keeping hostile bytes in, and keys and people's data safe."""

@@ -1,0 +1,1 @@
+"""Use cases: what a person or a site asks of framegate."""

@@ -1,0 +1,1 @@
+"""The stages of the flow; they meet only in domain values."""

@@ -1,0 +1,1 @@
+"""Plan the ladder, encode chunks, join, package."""

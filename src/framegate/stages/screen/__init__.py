@@ -1,0 +1,1 @@
+"""Choose frames, decode, run the cascade, report coverage."""

@@ -1,0 +1,1 @@
+"""One analyser each: pixels in, findings out."""

@@ -1,0 +1,1 @@
+"""Shipped for tests of framegate and of what is built on it."""
