@@ -21,7 +21,8 @@ class AssetDetails:
 @dataclass(frozen=True, slots=True)
 class Asset:
     """``id`` is the first 32 hex digits of SHA-256 over tenant, a NUL, and the source's SHA-256:
-    the same bytes from the same tenant are the same asset."""
+    the same bytes from the same tenant are the same asset.
+    """
 
     id: str
     name: str  # file name as sent, for display only; never used to build a path

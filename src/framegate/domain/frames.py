@@ -122,7 +122,8 @@ class LevelCoverage:
 @dataclass(frozen=True, slots=True)
 class MissProbability:
     """Chance that something lasting ``duration_s`` is never looked at: max(0, 1 - d/g), uniform
-    start, largest gap g."""
+    start, largest gap g.
+    """
 
     duration_s: float
     probability: float

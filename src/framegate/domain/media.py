@@ -69,7 +69,8 @@ class Crop:
 @dataclass(frozen=True, slots=True)
 class FrameRate:
     """Frames a second. ``variable`` when measured intervals differ by more than a time base tick
-    and 2 % of the median."""
+    and 2 % of the median.
+    """
 
     claimed: Fraction | None
     measured: Fraction

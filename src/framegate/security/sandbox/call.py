@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, slots=True)
 class FrameHeader:
     """Beside each frame in the ring. ``shape`` is (height, width, channels); ``meta`` is small
-    JSON of the task's own. The parent checks shape against the slot size before it copies."""
+    JSON of the task's own. The parent checks shape against the slot size before it copies.
+    """
 
     shape: tuple[int, int, int]
     meta: dict[str, Any]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,4 +43,5 @@ class MediaSandbox(Protocol):
         limits: Limits,
     ) -> str:
         """Run a vendor program (absolute argv[0]) with no network and only these paths; returns
-        the end of its output (at most 64 KiB). Raises as `run`; a non-zero exit is `Internal`."""
+        the end of its output (at most 64 KiB). Raises as `run`; a non-zero exit is `Internal`.
+        """

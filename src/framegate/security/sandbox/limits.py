@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Limits:
     """Per child. Memory is address space beyond what the fork server already maps, bytes;
     ``cpu_s`` counts all threads; ``wall_s`` is kept by the parent; ``file_bytes`` caps any one
-    file the child writes; ``silence_s`` kills a child that reports nothing for so long."""
+    file the child writes; ``silence_s`` kills a child that reports nothing for so long.
+    """
 
     memory_bytes: int = 2 << 30
     cpu_s: int = 3600
