@@ -7,16 +7,16 @@
     │   ├── NoVideoTrack        input.no_video_track
     │   ├── ZeroDuration        input.zero_duration
     │   ├── Undecodable         input.undecodable
-    │   ├── UnsafeInput         input.unsafe           playlists, concat scripts, SDP, external references
+    │   ├── UnsafeInput         input.unsafe           playlists, scripts, external references
     │   ├── UnsupportedInput    input.unsupported      e.g. Dolby Vision profile 5
     │   ├── InputTooLarge       input.too_large        bytes, pixels, frames, duration
     │   └── InputVanished       input.vanished
     ├── ResourceError           this machine ran out of something; the same input may work later
-    │   ├── MediaLimit          resource.limit         a sandboxed child hit its memory, CPU, file or wall limit
+    │   ├── MediaLimit          resource.limit         a child hit its memory, CPU, file or wall limit
     │   ├── MediaCrash          resource.crash         a sandboxed child died on a signal
     │   ├── DiskFull            resource.disk_full
     │   └── OutputNotWritable   resource.output
-    ├── ComponentMissing        component.missing      a codec, model, program or kernel feature is absent
+    ├── ComponentMissing        component.missing      codec, model, program or kernel feature
     ├── ModelMismatch           component.mismatch     a model file is not the pinned one
     ├── PolicyInvalid           policy.invalid
     ├── SettingsInvalid         settings.invalid
@@ -24,7 +24,7 @@
     ├── HashListInvalid         hashlist.invalid
     ├── AssetUnknown            asset.unknown
     ├── CaseNotOpen             case.not_open          the asset is not waiting for a person
-    ├── AlreadyRunning          job.running            another process works on the same asset and options
+    ├── AlreadyRunning          job.running            another process is at the same work
     └── Internal                internal
 
 Each leaf has a stable ``code`` (documented in docs/reference/errors.md), an
@@ -135,7 +135,7 @@ class InputVanished(InputError):
 
 
 class ResourceError(FramegateError):
-    """This machine ran out of something."""
+    """The machine ran out of something."""
 
     code = "resource"
     exit_code = 75

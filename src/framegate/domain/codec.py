@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-type Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+type Json = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 
 @cache

@@ -10,7 +10,7 @@ from framegate.domain.frames import Coverage, Quality, SampleInfo, Shot, Signals
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """Serialisable; the samples' preview JPEGs lie in the work area under ``samples/NNNNNN.jpg``."""
+    """Serialisable; previews of samples lie in the work area, ``samples/NNNNNN.jpg``."""
 
     shots: tuple[Shot, ...]
     samples: tuple[SampleInfo, ...]

@@ -1,1 +1,1 @@
-"""Model registry: which weights, from which package, verified by SHA-256; the only importer of onnxruntime."""
+"""Which weights, from which package, verified by SHA-256; sole importer of onnxruntime."""
