@@ -5,11 +5,12 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-export VIDEO ARGS
+# Taken literally: a name may hold a dollar sign, a space or a newline.
+export VIDEO := $(value VIDEO)
+export ARGS
 
 process: $(VENV)/.run .clips/.done
-	@if [ -n "$$VIDEO" ]; then exec $(BIN)/framegate process "$$VIDEO" $$ARGS; \
-	else exec $(BIN)/framegate process .clips/bigbuckbunny.mp4 $$ARGS; fi
+	@exec $(BIN)/framegate process $$ARGS -- "$${VIDEO:-.clips/bigbuckbunny.mp4}"
 
 test: $(VENV)/.dev .clips/.done
 	$(BIN)/python -m pytest -m "not slow" $$ARGS
