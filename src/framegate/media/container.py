@@ -1,0 +1,234 @@
+"""Open a hostile source by descriptor and read it without falling over.
+
+The only way media tasks open a container. Formats, protocols and decoders are allow-lists, so a
+playlist, a script, an image sequence, a data URI or an external data reference has nothing to open
+with: FFmpeg sees one descriptor and the protocol ``fd`` and nothing else.
+
+An open file description has one offset: the host opens the source anew for every call, and a task
+that reads twice opens, closes and opens again (each opening starts at byte 0).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.rational import AVRational
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from framegate.domain.disguise import unsafe_kind
+from framegate.errors import (
+    FramegateError,
+    Internal,
+    MediaLimit,
+    NotAVideo,
+    Undecodable,
+    UnsafeInput,
+)
+
+SOURCE_FORMATS = "mov,matroska,webm,mpegts,mpeg,avi,ogg,flv,mxf,yuv4mpegpipe,asf,ivf"
+"""Demuxers for what senders send: containers with timestamps of their own, none that opens more."""
+
+WORK_FORMATS = "nut,mov"
+"""Demuxers for framegate's own intermediate files."""
+
+VIDEO_DECODERS = (
+    "h264,hevc,vp8,vp9,libdav1d,av1,mpeg1video,mpeg2video,mpeg4,h263,h263p,flv,theora,mjpeg,"
+    "prores,dnxhd,dvvideo,rawvideo,ffv1,huffyuv,ffvhuff,utvideo,cfhd,vc1,wmv1,wmv2,wmv3,"
+    "msmpeg4v1,msmpeg4v2,msmpeg4,vp6,vp6f,vp6a,jpeg2000,v210,png,qtrle,wrapped_avframe"
+)
+AUDIO_DECODERS = (
+    "aac,mp3float,mp3,mp2float,mp2,ac3,eac3,opus,libopus,vorbis,flac,alac,dca,truehd,mlp,"
+    "amrnb,amrwb,wmav1,wmav2,wmapro,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,"
+    "pcm_f32le,pcm_f32be,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,pcm_dvd,pcm_bluray,adpcm_ms,"
+    "adpcm_ima_wav,adpcm_ima_qt,adpcm_swf,nellymoser,speex,libspeex"
+)
+TEXT_DECODERS = "subrip,srt,ass,ssa,webvtt,mov_text,text,cc_dec,dvbsub,dvdsub,pgssub,eia_608"
+DECODERS = f"{VIDEO_DECODERS},{AUDIO_DECODERS},{TEXT_DECODERS}"
+"""Decoders that may touch hostile bytes: what cameras, editors and the web made since 1993."""
+
+PROBE_BYTES = 8 << 20
+PROBE_US = 10_000_000
+MAX_STREAMS = 64
+MAX_STALLS = 32  # demux errors in a row, with no packet between, before the rest is given up
+
+VENDOR_ERRORS = (
+    av.error.FFmpegError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,  # UnicodeDecodeError is one
+)
+"""What PyAV was seen to raise on mutated files, and its close relatives."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counted while reading; one per pass."""
+
+    packets: int = 0
+    corrupt: int = 0  # packets that the demuxer or the decoder refused
+    frames: int = 0
+    untimed: int = 0  # frames without a timestamp: left out
+    stopped_early: bool = False  # the demuxer gave up before the end of the file
+
+
+@contextmanager
+def vendor_errors(doing: str) -> Iterator[None]:
+    """Turn whatever the vendor raises while ``doing`` into a leaf of `framegate.errors`."""
+    try:
+        yield
+    except FramegateError:
+        raise
+    except MemoryError as error:
+        raise MediaLimit(doing, "it needs more memory than a child may have") from error
+    except av.error.InvalidDataError as error:
+        raise Undecodable(doing, "the data is damaged") from error
+    except VENDOR_ERRORS as error:
+        raise Undecodable(doing, f"the reader gave up ({type(error).__name__})") from error
+
+
+def open_source(
+    fd: int, *, max_pixels: int, threads: int = 1, formats: str = SOURCE_FORMATS
+) -> InputContainer:
+    """Open descriptor ``fd`` from byte 0; close the result (it is a context manager).
+
+    ``max_pixels`` (width x height) binds every video decoder, ``threads`` each one's threads.
+    Raises `NotAVideo`, `UnsafeInput`, `MediaLimit`.
+    """
+    options = {
+        "fd": str(fd),
+        "protocol_whitelist": "fd",
+        "format_whitelist": formats,
+        "codec_whitelist": DECODERS,
+        "max_pixels": str(max_pixels),
+        "max_streams": str(MAX_STREAMS),
+        "probesize": str(PROBE_BYTES),
+        "analyzeduration": str(PROBE_US),
+        "threads": "1",  # of the decoders that find_stream_info opens
+        # Off already; said here because a data reference is the one door inside an MP4.
+        "enable_drefs": "0",
+        "use_absolute_path": "0",
+    }
+    try:
+        os.lseek(fd, 0, os.SEEK_SET)
+        container = av.open("fd:", mode="r", options=options)
+    except MemoryError as error:
+        raise MediaLimit("The file cannot be opened", "its headers ask for too much") from error
+    except VENDOR_ERRORS as error:
+        raise _refusal(fd) from error
+    for stream in container.streams.video:
+        prepare_decoder(stream, max_pixels=max_pixels, threads=threads)
+    return container
+
+
+def prepare_decoder(stream: VideoStream, *, max_pixels: int, threads: int) -> None:
+    """Bind a stream's decoder, before its first packet, to a picture size and a thread count."""
+    context: Any = stream.codec_context
+    if context is None or context.is_open:
+        return
+    context.options = {"max_pixels": str(max_pixels), "codec_whitelist": DECODERS}
+    context.thread_count = threads
+    context.thread_type = "AUTO"
+
+
+def packets(container: InputContainer, *streams: Stream, tally: Tally) -> Iterator[Packet[Any]]:
+    """Every packet with data of ``streams``, in file order, past damaged stretches.
+
+    A demuxer error ends PyAV's generator but not the demuxer: reading goes on where it stopped,
+    until `MAX_STALLS` errors in a row.
+    """
+    stalls = 0
+    while True:
+        try:
+            for packet in container.demux(*streams):
+                stalls = 0
+                if packet.size:
+                    tally.packets += 1
+                    yield packet
+        except MemoryError as error:
+            raise MediaLimit("The file cannot be read", "a packet asks for too much") from error
+        except FramegateError:
+            raise
+        except VENDOR_ERRORS:
+            tally.corrupt += 1
+            stalls += 1
+            if stalls >= MAX_STALLS:
+                tally.stopped_early = True
+                return
+        else:
+            return
+
+
+def decode_packets(
+    source: Iterable[Packet[Any]], stream: VideoStream, *, tally: Tally
+) -> Iterator[VideoFrame]:
+    """Frames with a PTS, in presentation order; a damaged packet costs itself, not the rest.
+
+    Flushes the decoder when ``source`` ends. To decode again, seek or open again.
+    """
+    for packet in source:
+        yield from _timed(_decode(stream, packet, tally), tally)
+    yield from _timed(_decode(stream, None, tally), tally)
+
+
+def exact(value: AVRational | Fraction | None) -> Fraction | None:
+    """A vendor rational as `Fraction`; None for none, zero denominators and 0/1 placeholders."""
+    if value is None or not value.denominator or not value.numerator:
+        return None
+    return Fraction(int(value.numerator), int(value.denominator))
+
+
+def time_base(stream: Stream) -> Fraction:
+    """The stream's time base. Raises `Undecodable` when it has none."""
+    found = exact(stream.time_base)
+    if found is None or found < 0:
+        raise Undecodable("The track has no time base")
+    return found
+
+
+def _decode(stream: VideoStream, packet: Packet[Any] | None, tally: Tally) -> list[VideoFrame]:
+    try:
+        return stream.decode(packet)
+    except MemoryError as error:
+        raise MediaLimit("A frame cannot be decoded", "it asks for too much memory") from error
+    except av.error.EOFError:
+        return []  # already flushed
+    except VENDOR_ERRORS:
+        tally.corrupt += 1
+        return []
+
+
+def _timed(frames: list[VideoFrame], tally: Tally) -> Iterator[VideoFrame]:
+    for frame in frames:
+        if frame.pts is None:
+            tally.untimed += 1
+            continue
+        tally.frames += 1
+        yield frame
+
+
+def _refusal(fd: int) -> FramegateError:
+    """Why the descriptor could not be opened, from its first bytes."""
+    try:
+        head = os.pread(fd, 4096, 0)
+    except OSError as error:
+        return Internal("The source descriptor cannot be read", error.strerror or "")
+    kind = unsafe_kind(head)
+    if kind is not None:
+        return UnsafeInput("The file is not a video", f"it is {kind}")
+    return NotAVideo("The file is not a video", "its bytes are no container that framegate reads")
