@@ -1,0 +1,1 @@
+"""The framegate command."""

@@ -1,0 +1,38 @@
+"""Exit codes of the command, in one table (docs/reference/exit-codes.md is made from it)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from framegate.errors import leaves
+
+
+class Exit(IntEnum):
+    """What the shell sees when nothing went wrong that an error code names."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    BLOCKED = 3
+    REVIEW = 4
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[int, str] = {
+    Exit.OK: "Every file was allowed (or restricted) and published.",
+    Exit.SOME_FAILED: "Several files: at least one ended with an error; the others were handled.",
+    Exit.USAGE: "The command line cannot be used.",
+    Exit.BLOCKED: "The verdict is block: nothing was encoded or published.",
+    Exit.REVIEW: "The verdict is review: encoded, nothing published; `framegate review` goes on.",
+    Exit.INTERRUPTED: "Stopped with Ctrl-C; the same command goes on where it stopped.",
+}
+
+
+def table() -> list[tuple[int, str]]:
+    """Every exit code with its meaning; error codes that share one are listed together."""
+    rows = [(int(code), words) for code, words in MEANINGS.items()]
+    by_exit: dict[int, list[str]] = {}
+    for code, kind in sorted(leaves().items()):
+        by_exit.setdefault(kind.exit_code, []).append(code)
+    rows += [(code, "Error: " + ", ".join(names)) for code, names in by_exit.items()]
+    return sorted(rows)
