@@ -1,0 +1,111 @@
+"""The one database file: engine, transactions, schema.
+
+Catalog tables and DBOS's tables share ``framegate.sqlite``, so that one file is backed up, moved
+and erased. WAL lets readers go on while one writes; ``synchronous=FULL`` makes a commit survive a
+power cut, which a checkpoint is for. WAL needs shared memory between processes, so the data folder
+must lie on a local disk, not on a network file system.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+
+from framegate.errors import DiskFull, OutputNotWritable
+
+DATABASE_NAME = "framegate.sqlite"
+_BUSY_MS = 30_000
+
+metadata = sa.MetaData()
+
+assets = sa.Table(
+    "assets",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False, index=True),
+    sa.Column("md5", sa.String(32), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("first_seen", sa.Text, nullable=False),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(32), nullable=False, unique=True),
+    sa.Column("asset_id", sa.String(32), sa.ForeignKey("assets.id"), nullable=False, index=True),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+works = sa.Table(
+    "works",
+    metadata,
+    sa.Column("asset_id", sa.String(32), sa.ForeignKey("assets.id"), primary_key=True),
+    sa.Column("options_key", sa.String(16), primary_key=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("workflow_id", sa.Text, nullable=False),
+    sa.Column("output", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("outcome", sa.JSON, nullable=True),
+    sa.Column("error_code", sa.Text, nullable=True),
+    sa.Column("error_message", sa.Text, nullable=True),
+    sa.Column("updated_at", sa.Text, nullable=False),
+)
+
+
+def connect(home: Path) -> sa.Engine:
+    """Open (and create or migrate) the database of a data folder.
+
+    Raises `OutputNotWritable` or `DiskFull` when the folder cannot hold it.
+    """
+    path = home / DATABASE_NAME
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # made by us first: SQLite would create it with the umask's mode
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise OutputNotWritable(f"the data folder {home}", error.strerror or "") from error
+    engine = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=24)
+    event.listen(engine, "connect", _prepare)
+    try:
+        _migrate(engine)
+    except sa.exc.OperationalError as error:
+        engine.dispose()
+        text = str(error.orig)
+        if "disk is full" in text:
+            raise DiskFull(f"no space for {path}") from error
+        raise OutputNotWritable(f"the database {path}", text) from error
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection
+    """Same transaction rules as DBOS sets on an engine of its own (contract-tested)."""
+    connection.isolation_level = "IMMEDIATE"  # writers queue instead of failing half-way
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _migrate(engine: sa.Engine) -> None:
+    """One transaction: a second process waits for it, and a kill in its middle leaves nothing."""
+    config = Config()
+    config.set_main_option("script_location", "framegate:migrations")
+    with engine.begin() as connection:
+        # sqlite3 opens no transaction for DDL by itself
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

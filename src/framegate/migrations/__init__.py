@@ -1,0 +1,1 @@
+"""Alembic migrations of the catalog; run at every start by `framegate.database`."""
