@@ -16,6 +16,18 @@ class VideoCodec(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """What a person may choose about the encode; the rest follows from the source."""
+
+    codec: VideoCodec = VideoCodec.H264
+    preset: str | None = None  # None: the codec's default in stages.encode.ladder
+    crf_offset: float = 0.0  # added to every rung's CRF; negative is better and bigger
+    max_short_side: int = 2160  # no rung above it
+    audio_bitrate: int = 128_000  # bit/s of one stereo track
+    chunk_s: int = 30  # least seconds in a chunk; whole segments
+
+
+@dataclass(frozen=True, slots=True)
 class Rendition:
     """One rung. Rates in bit/s, ``bufsize_bits`` in bits."""
 
@@ -28,6 +40,7 @@ class Rendition:
     bufsize_bits: int
     preset: str
     frame_rate: Fraction
+    sample_aspect: Fraction = Fraction(1)  # x width / height is the same in all rungs of a ladder
 
 
 @dataclass(frozen=True, slots=True)
