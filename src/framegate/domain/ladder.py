@@ -83,6 +83,7 @@ class EncodePlan:
     audio: tuple[AudioRendition, ...]
     grid: Grid
     chunks: tuple[Chunk, ...]
+    deinterlace: bool = False
     notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
 
 

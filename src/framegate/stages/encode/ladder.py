@@ -1,0 +1,278 @@
+"""Plan an encode from what probe found. Pure: the same facts and options give the same plan.
+
+**Rungs.** 360, 480, 720, 1080, 1440 and 2160 lines on the *short* side of the displayed picture, so
+portrait works, never larger than the source. The source's own size is always the top rung (up to
+2160 lines); a standard rung that it exceeds by less than a fifth is left out, because two rungs so
+close cost an encode and gain nothing. A source under 432 lines gets one rung, its own size.
+
+**Aspect.** All rungs of a ladder show exactly the same display aspect, since DASH wants one aspect
+per adaptation set and players jump at a switch otherwise:
+
+1. the even size with the source's exact aspect nearest to the rung, when it is within 4 %
+   (16:9 has 864x486 for 480 lines; 854x480 is not 16:9);
+2. else the nearest even size, with a sample aspect that makes up the rest (1366x768 over 1280x720
+   signals 2049:2048);
+3. where that sample aspect does not fit the 16-bit fields of H.264 and H.265 (Annex E), the whole
+   ladder, top rung included, takes the nearest aspect that fits: off by less than 0.5 %.
+
+**Rates.** CRF, with a ceiling (maxrate) that follows Apple's HLS Authoring Specification (2024,
+tables 2.1 to 2.3: the top tier of each size), scaled by pixels^0.75 for other shapes and by
+sqrt(fps / 30) above 30 fps; the buffer is two seconds of the ceiling, one GOP.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil, sqrt
+
+from framegate.domain.ladder import (
+    AudioRendition,
+    Chunk,
+    EncodeOptions,
+    EncodePlan,
+    Grid,
+    Rendition,
+    VideoCodec,
+)
+from framegate.domain.media import AudioFacts, FieldOrder, HdrKind, MediaFacts, VideoFacts
+from framegate.errors import UnsupportedInput
+
+STANDARD_LINES = (360, 480, 720, 1080, 1440, 2160)
+LEAST_STEP = Fraction(6, 5)  # top rung over the next; closer standard rungs are dropped
+SIZE_TOLERANCE = Fraction(1, 25)  # how far an exact-aspect size may lie from its rung
+MAX_SAMPLE_ASPECT = 0xFFFF  # sar_width and sar_height are u(16)
+LEAST_SIDE = {VideoCodec.H264: 2, VideoCodec.H265: 32, VideoCodec.AV1: 64}
+"""Smallest picture that x264, x265 (one CTU of 32) and SVT-AV1 encode."""
+
+STANDARD_RATES = tuple(
+    Fraction(n, d)
+    for n, d in (
+        (12, 1), (15, 1), (24000, 1001), (24, 1), (25, 1),
+        (30000, 1001), (30, 1), (48, 1), (50, 1), (60000, 1001), (60, 1),
+    )
+)  # fmt: skip
+MAX_RATE = Fraction(60)
+RATE_TOLERANCE = Fraction(1, 1000)  # 24 and 24000/1001 are exactly this far apart
+
+GOP_S = 2
+SEGMENT_GOPS = 2
+
+DEFAULT_PRESET = {
+    # two cores must keep up with the person who waits; VMAF within 2 of `medium` at the same CRF
+    VideoCodec.H264: "veryfast",
+    VideoCodec.H265: "veryfast",
+    # SVT-AV1 warns of visible artefacts from preset 10 up
+    VideoCodec.AV1: "8",
+}
+CRF = {VideoCodec.H264: 23.0, VideoCodec.H265: 26.0, VideoCodec.AV1: 34.0}
+"""Each encoder's point of about equal VMAF; x264's is its default."""
+
+CEILING = {
+    VideoCodec.H264: {
+        360: 1_100_000, 480: 2_000_000, 720: 4_500_000,
+        1080: 7_800_000, 1440: 13_000_000, 2160: 24_000_000,  # last two: ours, Apple stops at 1080
+    },
+    VideoCodec.H265: {
+        360: 800_000, 480: 1_600_000, 720: 3_400_000,
+        1080: 5_800_000, 1440: 8_100_000, 2160: 16_800_000,
+    },
+    VideoCodec.AV1: {  # 0.85 of H.265: Apple gives none
+        360: 680_000, 480: 1_360_000, 720: 2_890_000,
+        1080: 4_930_000, 1440: 6_885_000, 2160: 14_280_000,
+    },
+}  # fmt: skip
+"""Bit/s at 16:9 and up to 30 frames a second, by lines."""
+
+AUDIO_RATES = (44_100, 48_000)
+
+
+def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
+    """What to encode. Raises `UnsupportedInput` when the codec cannot hold so small a picture."""
+    video = facts.video
+    rate, rate_note = _frame_rate(video)
+    grid = _grid(video, rate)
+    renditions = tuple(
+        _rendition(name, (width, height), aspect, rate, options)
+        for name, width, height, aspect in _sizes(
+            video.display_width, video.display_height, options.max_short_side
+        )
+    )
+    if min(renditions[0].width, renditions[0].height) < LEAST_SIDE[options.codec]:
+        raise UnsupportedInput(
+            f"{video.display_width}x{video.display_height} is too small for {options.codec.value}",
+            f"the encoder needs {LEAST_SIDE[options.codec]} lines",
+            "Use --codec h264",
+        )
+    return EncodePlan(
+        renditions=renditions,
+        audio=tuple(_audio(track, options) for track in facts.audio),
+        grid=grid,
+        chunks=_chunks(grid, options.chunk_s),
+        deinterlace=is_interlaced(video),
+        notes=tuple(note for note in (rate_note, *_picture_notes(video)) if note),
+    )
+
+
+def _frame_rate(video: VideoFacts) -> tuple[Fraction, str]:
+    """Output frame rate, and what to say about it when it is not the source's."""
+    rate = video.frame_rate
+    measured = rate.measured
+    if rate.variable:
+        chosen = min(STANDARD_RATES, key=lambda standard: (abs(standard - measured), standard))
+        low, high = 1 / rate.longest_interval, 1 / rate.shortest_interval
+        return chosen, f"VFR {float(low):.4g}-{float(high):.4g} fps to {float(chosen):.5g} fps"
+    chosen = measured
+    for candidate in (rate.claimed, *STANDARD_RATES):
+        # containers with millisecond ticks measure 23.976 as 23.98: the claim or the standard
+        # rate that it stands for is the exact one
+        if candidate and abs(candidate - measured) < candidate * RATE_TOLERANCE / 2:
+            chosen = candidate
+            break
+    else:
+        chosen = measured.limit_denominator(1001)
+    if chosen > MAX_RATE:
+        whole = ceil(chosen / MAX_RATE)  # every second, third … frame: even motion
+        return chosen / whole, f"{float(chosen):.5g} fps to {float(chosen / whole):.5g} fps"
+    return chosen, ""
+
+
+def _grid(video: VideoFacts, rate: Fraction) -> Grid:
+    gop = max(1, round(GOP_S * rate))
+    frames = max(1, round(video.duration_measured * rate))
+    return Grid(frame_rate=rate, frames=frames, gop_frames=gop, segment_frames=SEGMENT_GOPS * gop)
+
+
+def _chunks(grid: Grid, chunk_s: int) -> tuple[Chunk, ...]:
+    """Whole segments of at least ``chunk_s``; a tail shorter than a segment joins its neighbour."""
+    segments = max(1, ceil(chunk_s * grid.frame_rate / grid.segment_frames))
+    length = segments * grid.segment_frames
+    starts = list(range(0, grid.frames, length))
+    if len(starts) > 1 and grid.frames - starts[-1] < grid.segment_frames:
+        starts.pop()
+    ends = [*starts[1:], grid.frames]
+    return tuple(
+        Chunk(index=index, first_frame=start, frames=end - start)
+        for index, (start, end) in enumerate(zip(starts, ends, strict=True))
+    )
+
+
+def _sizes(width: int, height: int, max_short: int) -> list[tuple[str, int, int, Fraction]]:
+    """(name, width, height, sample aspect) of each rung, smallest first."""
+    width, height = max(2, width & ~1), max(2, height & ~1)
+    short = min(width, height)
+    top = min(short, max_short)
+    lines = [s for s in STANDARD_LINES if s * LEAST_STEP <= top]
+    aspect = Fraction(width, height)
+    sizes: list[tuple[int, int]] = []
+    for candidate in (aspect, _rounded_aspect(width, height)):
+        aspect = candidate
+        sizes = [_size(aspect, line, width, height) for line in lines]
+        sizes.append((width, height) if top == short else _size(aspect, top, width, height))
+        if all(_fits(aspect * h / w) for w, h in sizes):
+            break
+    return [
+        (f"{line}p", w, h, aspect * h / w)
+        for line, (w, h) in zip([*lines, top], sizes, strict=True)
+    ]
+
+
+def _rounded_aspect(width: int, height: int) -> Fraction:
+    """The aspect nearest to ``width:height`` whose sample aspects fit 16 bits at every size."""
+    # sample aspect = p h : q w before reduction, so q <= limit / w and p <= limit / h will do
+    largest = max(1, MAX_SAMPLE_ASPECT // (width + 2))
+    if width >= height:
+        return Fraction(width, height).limit_denominator(largest)
+    flipped = Fraction(height, width).limit_denominator(max(1, MAX_SAMPLE_ASPECT // (height + 2)))
+    return 1 / flipped
+
+
+def _fits(sample_aspect: Fraction) -> bool:
+    return max(sample_aspect.numerator, sample_aspect.denominator) <= MAX_SAMPLE_ASPECT
+
+
+def _size(aspect: Fraction, line: int, width: int, height: int) -> tuple[int, int]:
+    """The even size for ``line`` lines on the short side, inside ``width`` x ``height``."""
+    a, b = aspect.numerator, aspect.denominator
+    step = 2 * min(a, b)  # a and b have no common factor, so one is odd: both sides need a 2
+    times = max(1, (2 * line + step) // (2 * step))
+    exact = (2 * times * a, 2 * times * b)
+    close = abs(times * step - line) <= line * SIZE_TOLERANCE
+    if close and exact[0] <= width and exact[1] <= height:
+        return exact
+    if a >= b:
+        return min(width, _even(line * aspect)), line
+    return line, min(height, _even(line / aspect))
+
+
+def _even(value: Fraction) -> int:
+    return max(2, 2 * round(value / 2))
+
+
+def _rendition(
+    name: str, size: tuple[int, int], aspect: Fraction, rate: Fraction, options: EncodeOptions
+) -> Rendition:
+    codec = options.codec
+    width, height = size
+    ceiling = _ceiling(codec, width, height, rate)
+    return Rendition(
+        name=name,
+        width=width,
+        height=height,
+        codec=codec,
+        crf=CRF[codec] + options.crf_offset,
+        maxrate=ceiling,
+        bufsize_bits=GOP_S * ceiling,
+        preset=options.preset or DEFAULT_PRESET[codec],
+        frame_rate=rate,
+        sample_aspect=aspect,
+    )
+
+
+def _ceiling(codec: VideoCodec, width: int, height: int, rate: Fraction) -> int:
+    """Bit/s, to the thousand: the table's entry nearest in pixels, scaled."""
+    pixels = width * height
+    line = min(STANDARD_LINES, key=lambda s: abs(s * s * 16 / 9 - pixels))
+    shape = pow(pixels / (line * line * 16 / 9), 0.75)
+    motion = sqrt(max(1.0, float(rate) / 30))
+    return max(100_000, 1000 * round(CEILING[codec][line] * shape * motion / 1000))
+
+
+def _audio(track: AudioFacts, options: EncodeOptions) -> AudioRendition:
+    """One stereo AAC-LC track; 44.1 kHz stays, everything else becomes 48 kHz."""
+    language = track.language or "und"
+    return AudioRendition(
+        name=f"audio-{track.index}-{_plain(language)}",
+        source_index=track.index,
+        codec="aac",
+        bitrate=options.audio_bitrate,
+        sample_rate=track.sample_rate if track.sample_rate in AUDIO_RATES else AUDIO_RATES[-1],
+        channels=2,
+        language=language,
+    )
+
+
+def _plain(language: str) -> str:
+    """A language tag that is safe in a file name, whatever the container claimed."""
+    kept = "".join(c for c in language.lower() if c.isascii() and (c.isalnum() or c == "-"))
+    return kept[:16] or "und"
+
+
+def _picture_notes(video: VideoFacts) -> tuple[str, ...]:
+    notes = []
+    if video.hdr is not HdrKind.SDR:
+        notes.append(f"HDR ({video.hdr.value}) to SDR BT.709")
+    elif video.colour.matrix != "bt709":
+        notes.append(f"{video.colour.matrix} to BT.709")
+    if video.colour.full_range:
+        notes.append("full range to limited range")
+    if video.bit_depth > 8:  # noqa: PLR2004 - every output is 8-bit 4:2:0
+        notes.append(f"{video.bit_depth}-bit to 8-bit")
+    if is_interlaced(video):
+        notes.append("interlaced to progressive")
+    return tuple(notes)
+
+
+def is_interlaced(video: VideoFacts) -> bool:
+    """Whether the picture is to be deinterlaced: the frames' own flags outweigh the header."""
+    claimed = video.field_order_claimed in (FieldOrder.TOP_FIRST, FieldOrder.BOTTOM_FIRST)
+    return video.interlaced_measured > (0.1 if claimed else 0.5)
