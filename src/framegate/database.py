@@ -9,6 +9,7 @@ must lie on a local disk, not on a network file system.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from framegate.errors import DiskFull, OutputNotWritable
 
 DATABASE_NAME = "framegate.sqlite"
 _BUSY_MS = 30_000
+
+type Engine = sa.Engine
+type Connection = sa.Connection
 
 metadata = sa.MetaData()
 
@@ -98,6 +102,15 @@ def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-A
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    if connection.execute("SELECT unixepoch('subsec')").fetchone()[0] is None:
+        # SQLite before 3.42 (Debian 12 has 3.40) lacks 'subsec', which DBOS takes for granted
+        # from Python 3.12 on; the database file itself is the same either way.
+        connection.create_function("unixepoch", 1, _unixepoch)
+
+
+def _unixepoch(mode: str) -> float | None:
+    """What newer SQLite answers to ``unixepoch('subsec')``: seconds with milliseconds."""
+    return time.time_ns() // 1_000_000 / 1000 if mode == "subsec" else None
 
 
 def _migrate(engine: sa.Engine) -> None:

@@ -1,1 +1,6 @@
-"""Durable work. The only importer of DBOS."""
+"""Durable work: flows of checkpointed steps, and leases that say who is at them."""
+
+from framegate.jobs.engine import Answer, Flow, Jobs, JobState, Steps
+from framegate.jobs.lease import Leases
+
+__all__ = ["Answer", "Flow", "JobState", "Jobs", "Leases", "Steps"]
