@@ -1,0 +1,97 @@
+"""The reference pages that are made from code, so that they cannot go stale."""
+
+from __future__ import annotations
+
+import click
+import typer.main
+
+from framegate import errors
+from framegate.cli import exits
+from framegate.settings import reference as settings_reference
+
+
+def pages() -> dict[str, str]:
+    """File name under docs/reference to its whole text."""
+    return {
+        "cli.md": _cli(),
+        "errors.md": _errors(),
+        "exit-codes.md": _exit_codes(),
+        "settings.md": settings_reference(),
+    }
+
+
+def _cli() -> str:
+    from framegate.cli.app import app  # noqa: PLC0415 - the app imports every command
+
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    parts = [
+        "# The command\n",
+        "Progress goes to stderr, the answer to stdout; `--json` gives every answer as JSON. "
+        "Exit codes: [exit-codes.md](exit-codes.md). Settings: [settings.md](settings.md).\n",
+    ]
+    for name, command in sorted(_commands(group, "framegate")):
+        parts.append(f"## `{name}`\n\n{command.help or ''}\n")
+        arguments = [p for p in command.params if isinstance(p, click.Argument)]
+        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        usage = " ".join([name, "[OPTIONS]", *(_metavar(a) for a in arguments)])
+        parts.append(f"```\n{usage}\n```\n")
+        if options:
+            rows = [f"| {_flags(o)} | {_default(o)} | {_cell(o.help or '')} |" for o in options]
+            parts.append("| option | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _commands(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
+    found: list[tuple[str, click.Command]] = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += _commands(command, f"{prefix} {name}")
+        else:
+            found.append((f"{prefix} {name}", command))
+    return found
+
+
+def _metavar(argument: click.Argument) -> str:
+    name = (argument.metavar or argument.name or "").upper()
+    name = f"{name}…" if argument.nargs == -1 else name
+    return name if argument.required else f"[{name}]"
+
+
+def _flags(option: click.Option) -> str:
+    names = "/".join([*option.opts, *option.secondary_opts])
+    return f"`{names}`"
+
+
+def _default(option: click.Option) -> str:
+    if option.default is None or callable(option.default) or option.is_flag:
+        return ""
+    return f"`{getattr(option.default, 'value', option.default)}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _errors() -> str:
+    rows = [
+        f"| `{code}` | {kind.exit_code} | {'yes' if kind.retryable else 'no'} "
+        f"| {_cell((kind.__doc__ or '').split(chr(10) * 2)[0])} | {_cell(kind.default_todo)} |"
+        for code, kind in sorted(errors.leaves().items())
+    ]
+    return (
+        "# Errors\n\nEvery error is one line on stderr, `error[code]: what: why. way out`, and an "
+        "object with the same parts under `--json`.\n\n"
+        "| code | exit code | retry can succeed | meaning | way out |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _exit_codes() -> str:
+    rows = [f"| {code} | {_cell(words)} |" for code, words in exits.table()]
+    return (
+        "# Exit codes\n\nOne file: its own outcome. Several files: 0 when all were published, "
+        "1 when any failed, else the strictest verdict (3 over 4).\n\n"
+        "| code | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
+    )
