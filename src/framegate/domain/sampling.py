@@ -1,0 +1,149 @@
+"""Which frames are looked at: pure, streaming, one frame of look-ahead.
+
+Promise: between two chosen frames (the video's first frame counts as a start) lie at most
+``max_gap`` seconds, unless the source itself has no frame in between.
+
+    frame ──► cut? ──yes──► the shot before gets its look if it had none
+      │                     the new shot's look waits ``settle`` s (fades, flashes, blends);
+      │                     its first frame is kept and taken too if it looks otherwise
+      ├─► too late after the last look? ──► take the frame before this one (and this, over a hole)
+      ├─► settled? ──► first look at the shot
+      └─► unlike the last look, and ``spacing`` s after it? ──► take it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.domain.frames import SampleReason
+
+type Signature = NDArray[np.float32]
+"""A thumbnail of luma block means, 0..255, the same shape for all frames of a video."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingRule:
+    """``max_gap``, ``settle`` and ``spacing`` in seconds; ``novelty`` in luma levels (0..255), the
+    mean absolute difference of two signatures from which two frames count as unlike.
+    """
+
+    max_gap: Fraction = Fraction(1)
+    settle: Fraction = Fraction(1, 10)
+    spacing: Fraction = Fraction(2, 5)
+    novelty: float = 12.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError on a rule that cannot be kept."""
+        if self.max_gap <= 0 or self.settle < 0 or self.spacing < 0 or self.novelty < 0:
+            raise ValueError(f"sampling rule out of range: {self}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glance:
+    """What the chooser knows of a decoded frame; ``time`` must ascend strictly."""
+
+    time: Fraction
+    cut: bool  # the first frame of a new shot
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen[T]:
+    """A frame to look at; ``frame`` is what was offered with its glance."""
+
+    frame: T
+    time: Fraction
+    shot: int
+    reason: SampleReason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held[T]:
+    glance: Glance
+    frame: T
+    shot: int
+
+
+class Chooser[T]:
+    """Offer every decoded frame in presentation order; holds at most two frames."""
+
+    def __init__(self, rule: SamplingRule) -> None:
+        self._rule = rule
+        self._shot = -1
+        self._now: Fraction | None = None
+        self._last = Fraction(0)  # time of the last look
+        self._seen: Signature | None = None  # of the last look
+        self._pending: _Held[T] | None = None  # the last frame offered, if it was not taken
+        self._opening: _Held[T] | None = None  # first frame of a shot that had no look yet
+
+    def offer(self, glance: Glance, frame: T) -> list[Chosen[T]]:
+        """Frames to look at now, ascending; at most the ones held and this one."""
+        if self._now is not None and glance.time <= self._now:
+            raise ValueError(f"frames must ascend: {glance.time} after {self._now}")
+        chosen: list[Chosen[T]] = []
+        first = self._now is None
+        self._now = glance.time
+        if first:
+            self._last = glance.time
+        pending, self._pending = self._pending, None
+        if first or glance.cut:
+            if pending is not None and self._opening is not None:
+                chosen += self._take(pending, SampleReason.SHOT)
+                pending = None
+            self._shot += 1
+        held = _Held(glance, frame, self._shot)
+        if pending is not None and self._late(glance):
+            chosen += self._take(pending, SampleReason.GAP)
+        if first or glance.cut:
+            self._opening = held
+        reason = self._reason(glance)
+        if reason is None:
+            self._pending = held
+        else:
+            chosen += self._take(held, reason)
+        return chosen
+
+    def finish(self) -> list[Chosen[T]]:
+        """The last frame, if it was not taken."""
+        pending, self._pending = self._pending, None
+        return [] if pending is None else self._take(pending, SampleReason.LAST)
+
+    def _late(self, glance: Glance) -> bool:
+        return glance.time - self._last > self._rule.max_gap
+
+    def _reason(self, glance: Glance) -> SampleReason | None:
+        if self._late(glance):  # only over a hole in the source: the frame before is taken by now
+            return SampleReason.GAP
+        if self._opening is not None:
+            settled = glance.time - self._opening.glance.time >= self._rule.settle
+            return SampleReason.SHOT if settled else None
+        if glance.time - self._last >= self._rule.spacing and self._unlike(self._seen, glance):
+            return SampleReason.NOVELTY
+        return None
+
+    def _unlike(self, seen: Signature | None, glance: Glance) -> bool:
+        return (
+            seen is not None and float(np.abs(seen - glance.signature).mean()) > self._rule.novelty
+        )
+
+    def _take(self, held: _Held[T], reason: SampleReason) -> list[Chosen[T]]:
+        chosen: list[Chosen[T]] = []
+        opening = self._opening
+        if opening is not None and opening.shot == held.shot:
+            self._opening = None
+            if opening is not held and self._unlike(opening.glance.signature, held.glance):
+                # a flash, or a fade from black: the shot's first frame is another picture
+                chosen.append(
+                    Chosen(opening.frame, opening.glance.time, opening.shot, SampleReason.SHOT)
+                )
+                reason = SampleReason.NOVELTY
+            elif reason is SampleReason.GAP:
+                reason = SampleReason.SHOT
+        self._last = held.glance.time
+        self._seen = held.glance.signature
+        chosen.append(Chosen(held.frame, held.glance.time, held.shot, reason))
+        return chosen

@@ -1,0 +1,113 @@
+"""The luma of a decoded frame as NumPy sees it, without a copy where the layout allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+type Plane = NDArray[np.uint8] | NDArray[np.uint16]
+type Tiny = NDArray[np.uint8]
+
+TINY_WIDTH = 160  # px: enough for cuts, black and freeze; 14,400 values of a 16:9 frame
+SIGNATURE = (9, 16)  # rows, columns of block means
+
+_GREY = frozenset({"gray", "gray10le", "gray12le", "gray14le", "gray16le", "nv12", "nv21", "nv16"})
+_DEEP = 8  # bits; deeper components take two bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Luma:
+    """``plane`` is a view (height, width) on the frame; values of ``bits`` bits."""
+
+    plane: Plane
+    bits: int
+    full_range: bool  # else 16..235, times 2 ** (bits - 8)
+
+
+class LumaReader:
+    """Reads luma of the frames of one track; layouts may change on the way.
+
+    ``full_range`` is what the track's facts say; converted layouts are always full range.
+    """
+
+    def __init__(self, *, full_range: bool) -> None:
+        self._full_range = full_range
+        self._reformatter = VideoReformatter()
+        self._direct: dict[str, int] = {}  # bits of formats whose plane 0 is luma, 0 for others
+
+    def read(self, frame: VideoFrame) -> Luma:
+        """Luma at source resolution; other layouts (RGB, packed) become 8-bit grey first."""
+        bits = self._bits(frame.format)
+        full_range = self._full_range
+        if not bits:
+            # swscale's grey is full range whatever comes in
+            frame = self._reformatter.reformat(frame, format="gray")
+            bits, full_range = _DEEP, True
+        plane = frame.planes[0]
+        kind = np.uint8 if bits <= _DEEP else np.dtype("<u2")
+        rows: NDArray[Any] = np.frombuffer(plane, kind)
+        row = plane.line_size // rows.itemsize
+        picture = rows[: row * frame.height].reshape(frame.height, row)[:, : frame.width]
+        return Luma(picture, bits, full_range)
+
+    def _bits(self, layout: VideoFormat) -> int:
+        name = layout.name
+        known = self._direct.get(name)
+        if known is None:
+            component = layout.components[0]
+            readable = name in _GREY or (
+                layout.is_planar
+                and not layout.is_rgb
+                and component.plane == 0
+                and not name.startswith(("p0", "p2", "p4"))  # semi-planar, shifted up
+            )
+            known = component.bits if readable and not layout.is_big_endian else 0
+            self._direct[name] = known
+        return known
+
+
+def shrink(luma: Luma) -> Tiny:
+    """Every n-th pixel of every n-th row, about `TINY_WIDTH` wide, 8 bits, contiguous.
+
+    A mean over it estimates the mean over the whole frame, which is all that scdet, blackdetect
+    and freezedetect take; nothing is smoothed away.
+    """
+    plane = luma.plane
+    step = max(1, min(plane.shape[1] // TINY_WIDTH, plane.shape[0] // SIGNATURE[0]))
+    picked = plane[step // 2 :: step, step // 2 :: step]
+    if luma.bits > _DEEP:
+        return (picked >> (luma.bits - _DEEP)).astype(np.uint8)
+    return np.array(picked, np.uint8)
+
+
+class Pooling:
+    """Block means of a tiny luma, `SIGNATURE` blocks, for any tiny shape."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, ...] = (0, 0)
+        self._rows = np.zeros((0, 0), np.float32)
+        self._columns = np.zeros((0, 0), np.float32)
+
+    def signature(self, tiny: Tiny) -> NDArray[np.float32]:
+        """(9, 16) float32, 0..255."""
+        if tiny.shape != self._shape:
+            self._shape = tiny.shape
+            self._rows = _blocks(tiny.shape[0], SIGNATURE[0])
+            self._columns = _blocks(tiny.shape[1], SIGNATURE[1]).T.copy()
+        return self._rows @ tiny.astype(np.float32) @ self._columns
+
+
+def _blocks(size: int, blocks: int) -> NDArray[np.float32]:
+    """(blocks, size) weights that average; small pictures share pixels between blocks."""
+    weights = np.zeros((blocks, size), np.float32)
+    for block in range(blocks):
+        first = min(block * size // blocks, size - 1)
+        last = max(first + 1, (block + 1) * size // blocks)
+        weights[block, first:last] = 1 / (last - first)
+    return weights

@@ -1,0 +1,141 @@
+"""From a decoded frame to the preview that analysers and people see.
+
+Upright, square pixels, clean aperture only, long side at most 640 px, full-range RGB with the
+right matrix. PQ and HLG are tone-mapped to BT.709 by swscale's perceptual intent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av.filter
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from framegate.media.container import vendor_errors
+
+type Rgb = NDArray[np.uint8]  # (height, width, 3)
+
+MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9}
+"""H.273 matrix names to swscale's numbers (SWS_CS_*); constant luminance is shown as not."""
+_H273_MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "bt2020nc": 9}
+_H273_TRANSFERS = {"smpte2084": 16, "arib-std-b67": 18}
+_BT2020 = 9
+_LIMITED, _FULL = 1, 2  # AVColorRange
+_SHORTEST = 16  # px: extreme aspect ratios are squeezed rather than lost
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the track must be shown; plain values of `framegate.domain.media.VideoFacts`."""
+
+    width: int
+    height: int
+    crop: tuple[int, int, int, int]  # left, top, right, bottom
+    sample_aspect: Fraction
+    clockwise_deg: int
+    flip_horizontal: bool
+    matrix: str
+    full_range: bool
+    transfer: str | None  # "smpte2084" or "arib-std-b67" for HDR, else None
+    long_side: int
+
+    def scaled(self) -> tuple[int, int, slice, slice]:
+        """Width and height that the whole coded frame is scaled to (never up), and the rows and
+        columns of that which are shown, before turning.
+        """
+        left, top, right, bottom = self.crop
+        shown_width = (self.width - left - right) * self.sample_aspect
+        shown_height = Fraction(self.height - top - bottom)
+        shrink = min(Fraction(1), self.long_side / max(shown_width, shown_height))
+        across, down = shrink * self.sample_aspect, shrink
+        width = max(_SHORTEST, round(shown_width * shrink))
+        height = max(_SHORTEST, round(shown_height * shrink))
+        first_column, first_row = round(left * across), round(top * down)
+        return (
+            max(first_column + width, round(self.width * across)),
+            max(first_row + height, round(self.height * down)),
+            slice(first_row, first_row + height),
+            slice(first_column, first_column + width),
+        )
+
+
+class Previewer:
+    """Makes previews of one track; all have the same size, whatever the frames have."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._width, self._height, self._rows, self._columns = look.scaled()
+        self._reformatter = VideoReformatter()
+        self._mapper: _ToneMapper | None = None
+
+    def make(self, frame: VideoFrame) -> Rgb:
+        """(height, width, 3) RGB, contiguous. Raises `Undecodable`, `MediaLimit`."""
+        look = self._look
+        with vendor_errors("A preview cannot be made"):
+            if look.transfer is None:
+                picture = self._reformatter.reformat(
+                    frame,
+                    self._width,
+                    self._height,
+                    "rgb24",
+                    src_colorspace=MATRICES.get(look.matrix, MATRICES["bt709"]),
+                    src_color_range=_FULL if look.full_range else _LIMITED,
+                    dst_color_range=_FULL,
+                    interpolation=Interpolation.AREA,
+                    threads=1,
+                )
+            else:
+                picture = self._tone_map(frame)
+            pixels = np.asarray(picture.to_ndarray(), np.uint8)
+        shown = pixels[self._rows, self._columns]
+        if look.flip_horizontal:
+            shown = shown[:, ::-1]
+        return np.ascontiguousarray(np.rot90(shown, -(look.clockwise_deg // 90)))
+
+    def _tone_map(self, frame: VideoFrame) -> VideoFrame:
+        layout = (frame.width, frame.height, frame.format.name)
+        if self._mapper is None or self._mapper.layout != layout:
+            self._mapper = _ToneMapper(frame, self._look, self._width, self._height)
+        return self._mapper.map(frame)
+
+
+class _ToneMapper:
+    """HDR to SDR through the scale filter: only there is swscale's intent a choice."""
+
+    def __init__(self, frame: VideoFrame, look: Look, width: int, height: int) -> None:
+        self.layout = (frame.width, frame.height, frame.format.name)
+        self._look = look
+        graph: Any = av.filter.Graph()
+        source = graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=Fraction(1, 1000),
+        )
+        scale = graph.add(
+            "scale",
+            f"w={width}:h={height}:flags=area:intent=perceptual:out_color_matrix=bt709:"
+            "out_primaries=bt709:out_transfer=bt709:out_range=full",
+        )
+        layout = graph.add("format", "pix_fmts=rgb24")
+        sink = graph.add("buffersink")
+        source.link_to(scale)
+        scale.link_to(layout)
+        layout.link_to(sink)
+        graph.configure()
+        self._graph = graph
+
+    def map(self, frame: VideoFrame) -> VideoFrame:
+        """The frame as SDR RGB."""
+        frame.colorspace = _H273_MATRICES.get(self._look.matrix, _BT2020)
+        frame.color_trc = _H273_TRANSFERS.get(self._look.transfer or "", 1)
+        frame.color_primaries = _BT2020
+        frame.color_range = _FULL if self._look.full_range else _LIMITED
+        self._graph.push(frame)
+        shown: VideoFrame = self._graph.pull()
+        return shown
