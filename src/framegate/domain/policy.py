@@ -34,6 +34,7 @@ class Rule:
     min_samples: int = 1  # findings at or over the threshold that it takes
     reason: str = ""  # words for the creator
     dsa_category: str = ""  # EU DSA statement-of-reasons category
+    escalate: bool = False  # a match goes to the people named for emergencies, whatever follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Reason:
     wanted: Action | None = None  # what the rule said before calibration held it back
     status: Status = Status.OK
     dsa_category: str = ""
+    escalate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Verdict:
     models: tuple[tuple[str, str], ...]  # analyser, model SHA-256 (or version)
     guarantee: str | None = None  # None: nothing was calibrated
     spans: tuple[Span, ...] = ()
+    escalate: bool = False  # at least one reason says so
 
 
 @dataclass(frozen=True, slots=True)
