@@ -8,17 +8,18 @@ import json
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from framegate import database
 from framegate.errors import AlreadyRunning, DiskFull
-from framegate.jobs import Jobs, Leases
+from framegate.jobs import Answer, Jobs, Leases, Steps
 
 home, job, stall, fail = Path(sys.argv[1]), *sys.argv[2:5]
 
 
-def work(name):
-    def run():
+def work(name: str) -> Callable[[], Answer]:
+    def run() -> Answer:
         with (home / "log").open("a") as log:
             log.write(f"{name}\n")
         if name == stall:
@@ -31,7 +32,7 @@ def work(name):
     return run
 
 
-def flow(steps, request):
+def flow(steps: Steps, request: Answer) -> Answer:
     first = steps.run("first", work("first"))
     parts = steps.parallel("part", [work(f"part{n}") for n in range(3)], at_once=2)
     last = steps.run("last", work("last"))

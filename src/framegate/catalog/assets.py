@@ -1,0 +1,89 @@
+"""Assets as they were first seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from framegate.database import Connection, Engine, assets
+from framegate.domain.asset import Asset, AssetDetails
+from framegate.domain.codec import dump, load
+from framegate.errors import AssetUnknown
+
+_SHORTEST_PREFIX = 4
+
+
+class Assets:
+    """The table of assets."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def remember(self, asset: Asset) -> Asset:
+        """Add an asset, or return it as it was first seen when its bytes came before.
+
+        ``duplicate_of`` then holds the name under which they came first.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert(assets)
+                .values(
+                    id=asset.id,
+                    name=asset.name,
+                    sha256=asset.sha256,
+                    md5=asset.md5,
+                    size_bytes=asset.size_bytes,
+                    media_type=asset.media_type,
+                    details=dump(asset.details),
+                    first_seen=asset.first_seen.isoformat(),
+                )
+                .on_conflict_do_nothing()
+            )
+            row = _row(connection, asset.id)
+        first = _asset(row)
+        if first.first_seen == asset.first_seen and first.name == asset.name:
+            return asset
+        return replace(asset, first_seen=first.first_seen, duplicate_of=first.name)
+
+    def get(self, asset_id: str) -> Asset:
+        """By its id or a unique beginning of at least 4 digits; raises `AssetUnknown`."""
+        if len(asset_id) < _SHORTEST_PREFIX or not asset_id.isalnum():
+            raise AssetUnknown(f"no asset {asset_id!r}", "an id has 32 hex digits")
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(assets).where(assets.c.id.startswith(asset_id)).limit(2)
+            ).all()
+        if not rows:
+            raise AssetUnknown(f"no asset {asset_id!r}")
+        if len(rows) > 1:
+            raise AssetUnknown(f"more than one asset begins with {asset_id!r}")
+        return _asset(rows[0])
+
+    def with_bytes(self, sha256: str) -> Asset | None:
+        """The first asset with this content, of any tenant."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                sa.select(assets).where(assets.c.sha256 == sha256).order_by(assets.c.first_seen)
+            ).first()
+        return None if row is None else _asset(row)
+
+
+def _row(connection: Connection, asset_id: str) -> Any:  # noqa: ANN401 - a row's columns are not typed
+    return connection.execute(sa.select(assets).where(assets.c.id == asset_id)).one()
+
+
+def _asset(row: Any) -> Asset:  # noqa: ANN401 - a row's columns are not typed
+    return Asset(
+        id=row.id,
+        name=row.name,
+        sha256=row.sha256,
+        md5=row.md5,
+        size_bytes=row.size_bytes,
+        media_type=row.media_type,
+        details=load(AssetDetails, row.details),
+        first_seen=datetime.fromisoformat(row.first_seen),
+    )

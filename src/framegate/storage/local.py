@@ -1,0 +1,95 @@
+"""The data folder on a local disk: where each asset's work lies (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from framegate.errors import DiskFull, Internal, OutputNotWritable
+from framegate.storage import atomic
+
+
+class DataFolder:
+    """``<home>/work/<asset id>/`` and ``<home>/leases/``, private to the user."""
+
+    def __init__(self, home: Path, *, min_free_bytes: int = 0) -> None:
+        """Creates what is missing; raises `OutputNotWritable` or `DiskFull`."""
+        self.home = home
+        self.leases = home / "leases"
+        self._work = home / "work"
+        self._min_free_bytes = min_free_bytes
+        with atomic.writing(f"the data folder {home}"):
+            for folder in (home, self.leases, self._work):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                folder.chmod(0o700)
+
+    def work(self, asset_id: str) -> Path:
+        """The asset's work folder, made if needed. The caller holds the asset's lease, so every
+        unfinished thing in it is a dead process's and is removed.
+        """
+        folder = self._work / asset_id
+        with atomic.writing(f"the work area {folder}"):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            clear_unfinished(folder)
+        return folder
+
+    def require_space(self, path: Path, bytes_needed: int = 0) -> None:
+        """Raise `DiskFull` unless so much and the reserve are free where ``path`` lies."""
+        existing = path
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+        try:
+            free = shutil.disk_usage(existing).free
+        except OSError as error:
+            raise atomic.failure(error, str(path)) from error
+        needed = bytes_needed + self._min_free_bytes
+        if free < needed:
+            raise DiskFull(
+                f"too little space where {path} lies",
+                f"{free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed",
+            )
+
+    def require_writable(self, output: Path) -> None:
+        """Raise `OutputNotWritable` unless folders can be made in ``output`` (made if needed)."""
+        with atomic.writing(str(output)):
+            output.mkdir(parents=True, exist_ok=True)
+            if not os.access(output, os.W_OK | os.X_OK):
+                raise OutputNotWritable(f"{output} cannot be written", "permission denied")
+            # access() says yes to root on a read-only mount's folder: try it
+            probe = output / f"{atomic.TEMPORARY}probe-{os.getpid()}"
+            probe.mkdir()
+            probe.rmdir()
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove every unfinished file and folder below; only for who holds the asset's lease."""
+    for path in sorted(folder.rglob(f"{atomic.TEMPORARY}*")):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_hashed(path: Path, content: bytes) -> str:
+    """Write a file durably and return its SHA-256: what a checkpoint keeps of it."""
+    atomic.write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_hashed(path: Path, sha256: str) -> bytes:
+    """Read a file that a checkpoint vouches for; raises `Internal` when it is not the same."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Internal(f"{path.name} in the work area is gone", error.strerror or "") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Internal(f"{path.name} in the work area was changed")
+    return content
