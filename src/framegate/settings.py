@@ -42,14 +42,7 @@ class LimitSettings(Group):
     """What an input, and the sandboxed child that reads it, may use."""
 
     max_bytes: int = _setting(
-        64 * GIB, "Largest source file", "bytes", "Two hours of ProRes 422 at 1080p fit", gt=0
-    )
-    max_duration_s: float = _setting(
-        6 * 3600.0,
-        "Longest video",
-        "s",
-        "Longer than films and most events; a claim beyond it is a mistake or an attack",
-        gt=0,
+        256 * GIB, "Largest source file", "bytes", "Two hours of ProRes 4444 at 2160p fit", gt=0
     )
     max_pixels: int = _setting(
         8192 * 4320,
@@ -58,12 +51,43 @@ class LimitSettings(Group):
         "8K; one 16k x 8k frame takes over 1.3 GB to decode",
         gt=0,
     )
+    max_total_pixels: int = _setting(
+        12 * 3600 * 60 * 3840 * 2160,
+        "Largest picture times number of frames",
+        "pixels",
+        "Twelve hours of 2160p at 60 frames a second: what decoding may cost in all",
+        gt=0,
+    )
+    max_duration_s: int = _setting(
+        12 * 3600,
+        "Longest video",
+        "s",
+        "Longer than films and most events; a claim beyond it is a mistake or an attack",
+        gt=0,
+    )
     max_frames: int = _setting(
-        6 * 3600 * 120,
+        4_000_000,
         "Most frames in the video track",
         "frames",
-        "The longest video at 120 frames a second; stops a billion-frame claim",
+        "Twelve hours at 90 frames a second; stops a billion-frame claim",
         gt=0,
+    )
+    max_streams: int = _setting(
+        64, "Most tracks in one container", "tracks", "Broadcast masters stay under 40", gt=0
+    )
+    max_expansion: int = _setting(
+        500_000,
+        "Most decoded bytes for each byte of the file",
+        "",
+        "A black hour of 2160p is under 200,000, a decompression bomb over a million",
+        gt=0,
+    )
+    expansion_floor_bytes: int = _setting(
+        8 * GIB,
+        "Decoded size under which the expansion does not count",
+        "bytes",
+        "A second of a test card is tiny, expands enormously and does no harm",
+        ge=0,
     )
     child_memory_bytes: int = _setting(
         4 * GIB,
@@ -76,7 +100,11 @@ class LimitSettings(Group):
         4 * 3600, "Processor time of one sandboxed call", "s", "A slow AV1 chunk on one core", gt=0
     )
     child_wall_s: float = _setting(
-        6 * 3600.0, "Wall clock of one sandboxed call", "s", "The longest video, in real time", gt=0
+        12 * 3600.0,
+        "Wall clock of one sandboxed call",
+        "s",
+        "The longest video, in real time",
+        gt=0,
     )
     child_silence_s: float = _setting(
         120.0,
