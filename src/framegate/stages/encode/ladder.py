@@ -232,9 +232,10 @@ def _ceiling(codec: VideoCodec, width: int, height: int, rate: Fraction) -> int:
     """Bit/s, to the thousand: the table's entry nearest in pixels, scaled."""
     pixels = width * height
     line = min(STANDARD_LINES, key=lambda s: abs(s * s * 16 / 9 - pixels))
-    shape = pow(pixels / (line * line * 16 / 9), 0.75)
+    shape: float = pow(pixels / (line * line * 16 / 9), 0.75)
     motion = sqrt(max(1.0, float(rate) / 30))
-    return max(100_000, 1000 * round(CEILING[codec][line] * shape * motion / 1000))
+    scaled: float = CEILING[codec][line] * shape * motion
+    return max(100_000, 1000 * round(scaled / 1000))
 
 
 def _audio(track: AudioFacts, options: EncodeOptions) -> AudioRendition:

@@ -1,0 +1,314 @@
+"""Encode one chunk of the output grid, all renditions from one decode.
+
+    decode ── slots ── picture graph ──┬─ queue ─ encoder thread ─ NUT ─ out.1080p
+    (from the keyframe before)         ├─ queue ─ encoder thread ─ NUT ─ out.720p
+                                       └─ …
+
+NUT because its time base can be the grid's: each packet's PTS is its exact output frame number.
+(It keeps no DTS; `media.join` derives it from the packets' order, which is what DTS is.)
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from framegate.domain import codec
+from framegate.domain.ladder import Chunk, Grid, Rendition
+from framegate.domain.media import VideoFacts
+from framegate.domain.timeline import SlotRule, on_grid
+from framegate.errors import DiskFull, FramegateError, Internal, MediaLimit, Undecodable
+from framegate.media.container import (
+    VENDOR_ERRORS,
+    Tally,
+    decode_packets,
+    open_source,
+    packets,
+)
+from framegate.media.encoders import add_encoder
+from framegate.media.picture import Deinterlacer, PictureGraph, Size
+from framegate.security.sandbox import Call
+
+QUEUE_FRAMES = 4  # 4 frames of 4 rungs at 1080p are 25 MB; more would only hide stalls
+REPORT_FRAMES = 12
+PREROLL_REPORT_FRAMES = 200
+DEINTERLACE_MARGIN = 3  # bwdif looks one frame back; one more for a dropped field
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork:
+    """The request of `encode`."""
+
+    video: VideoFacts  # ``keyframes`` cut down to those worth seeking to, ascending
+    grid: Grid
+    chunk: Chunk
+    renditions: tuple[Rendition, ...]
+    deinterlace: bool
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPart:
+    """One rendition of one chunk. ``segment_bytes`` follow the grid's segments."""
+
+    rendition: str
+    frames: int
+    size_bytes: int  # of the packets
+    extradata_sha256: str
+    first_pts: int
+    last_pts: int
+    keyframes: tuple[int, ...]
+    segment_bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone:
+    """The answer of `encode`."""
+
+    parts: tuple[EncodedPart, ...]
+    source_frames: int  # decoded, pre-roll included
+    corrupt_packets: int
+
+
+def encode(call: Call) -> dict[str, Any]:
+    """Task: encode a chunk. Descriptors: ``source``, and ``out.<rendition>`` for each rendition.
+
+    Emits ``{"frames": done}``. Raises `Undecodable`, `DiskFull`, `MediaLimit`.
+    """
+    work = codec.load(ChunkWork, call.request)
+    ordered = sorted(work.renditions, key=lambda r: r.width * r.height, reverse=True)
+    graph = PictureGraph(
+        work.video, [Size(r.width, r.height) for r in ordered], work.grid.frame_rate
+    )
+    rungs = [_Rung(rendition, work, call.fd(f"out.{rendition.name}")) for rendition in ordered]
+    tally = Tally()
+    try:
+        frames = 0
+        for frame in _grid_frames(call, work, tally):
+            for rung, picture in zip(rungs, graph.process(frame), strict=True):
+                rung.put(picture)
+            frames += 1
+            if frames % REPORT_FRAMES == 0:
+                call.emit({"frames": frames})
+        if not frames:
+            raise Undecodable("No frame of this part of the video can be decoded")
+    finally:
+        for rung in rungs:
+            rung.finish()
+    parts = {rung.rendition.name: rung.result() for rung in rungs}
+    done = ChunkDone(
+        parts=tuple(parts[rendition.name] for rendition in work.renditions),
+        source_frames=tally.frames,
+        corrupt_packets=tally.corrupt,
+    )
+    return codec.dump(done)
+
+
+def _grid_frames(call: Call, work: ChunkWork, tally: Tally) -> Iterator[VideoFrame]:
+    """The source's frames as output frames: PTS is the frame number, type I begins a GOP."""
+    grid, chunk = work.grid, work.chunk
+    rule = SlotRule.of(
+        time_base=work.video.time_base, start=work.video.start, frame_rate=grid.frame_rate
+    )
+    source = _source_frames(call, work, rule, tally)
+    if work.deinterlace:
+        source = Deinterlacer(work.video.time_base).process(source)
+    timed = ((rule.slot(frame.pts), frame) for frame in source if frame.pts is not None)
+    time_base = 1 / grid.frame_rate
+    for number, frame in on_grid(timed, first=chunk.first_frame, frames=chunk.frames):
+        frame.pts = number
+        frame.time_base = time_base
+        frame.duration = 1
+        # also clears the source's own type, which encoders would obey
+        frame.pict_type = PictureType.NONE if number % grid.gop_frames else PictureType.I
+        yield frame
+
+
+def _source_frames(
+    call: Call, work: ChunkWork, rule: SlotRule, tally: Tally
+) -> Iterator[VideoFrame]:
+    """Decoded frames from one that can show the chunk's first output onwards.
+
+    Tries the nearest keyframe first. Where that does not give a picture in time (a seek that
+    overshoots, a recovery point that recovers late), an earlier one, and last the file's start.
+    """
+    needed = work.chunk.first_frame - (DEINTERLACE_MARGIN if work.deinterlace else 0)
+    seeks: list[int | None] = []
+    if work.chunk.first_frame > 0:
+        seeks += [pts for pts in reversed(work.video.keyframes) if rule.slot(pts) <= needed]
+    seeks.append(None)
+    for seek in seeks:
+        with open_source(call.fd("source"), max_pixels=work.max_pixels) as container:
+            stream = _track(container, work.video.index)
+            if seek is not None and not _seek(container, stream, seek):
+                continue
+            frames = _decoded(container, stream, tally, drop_leading=seek is not None)
+            first = next(frames, None)
+            if first is None or (seek is not None and rule.slot(first.pts or 0) > needed):
+                continue
+            yield first
+            for count, frame in enumerate(frames, start=1):
+                if count % PREROLL_REPORT_FRAMES == 0:
+                    call.emit({"decoded": count})
+                yield frame
+            return
+
+
+def _track(container: InputContainer, index: int) -> VideoStream:
+    stream = container.streams[index] if index < len(container.streams) else None
+    if not isinstance(stream, VideoStream):
+        raise Undecodable("The video track is not where it was found before")
+    return stream
+
+
+def _seek(container: InputContainer, stream: VideoStream, pts: int) -> bool:
+    try:
+        container.seek(pts, stream=stream, backward=True)
+    except VENDOR_ERRORS:
+        return False
+    return True
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, tally: Tally, *, drop_leading: bool
+) -> Iterator[VideoFrame]:
+    """Frames in presentation order. After a seek: from the first keyframe on, without the frames
+    that follow it in the file but precede it in time (open GOP: they need what came before).
+    """
+    key_pts: int | None = None
+
+    def from_keyframe() -> Iterator[Packet[Any]]:
+        nonlocal key_pts
+        for packet in packets(container, stream, tally=tally):
+            if key_pts is None:
+                if not packet.is_keyframe or packet.pts is None:
+                    continue
+                key_pts = packet.pts
+            yield packet
+
+    source = from_keyframe() if drop_leading else packets(container, stream, tally=tally)
+    for frame in decode_packets(source, stream, tally=tally):
+        if key_pts is not None and frame.pts is not None and frame.pts < key_pts:
+            continue
+        yield frame
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """Counted packet by packet."""
+
+    size_bytes: int = 0
+    pts: list[int] = field(default_factory=list)
+    keyframes: list[int] = field(default_factory=list)
+    segments: dict[int, int] = field(default_factory=dict)
+
+
+class _Rung:
+    """An encoder and its writer on a thread of their own, fed through a short queue."""
+
+    def __init__(self, rendition: Rendition, work: ChunkWork, fd: int) -> None:
+        self.rendition = rendition
+        self._segment = work.grid.segment_frames
+        self._fd = fd
+        self._expected = work.chunk
+        self._queue: queue.Queue[VideoFrame | None] = queue.Queue(QUEUE_FRAMES)
+        self._failure: BaseException | None = None
+        self._ledger = _Ledger()
+        self._extradata = b""
+        self._thread = threading.Thread(
+            target=self._run, name=f"encode-{rendition.name}", daemon=True
+        )
+        self._thread.start()
+
+    def put(self, frame: VideoFrame) -> None:
+        """Hand a frame over; waits while the queue is full. Raises what the encoder raised."""
+        if self._failure is not None:
+            raise _explained(self._failure, self.rendition) from self._failure
+        self._queue.put(frame)
+
+    def finish(self) -> None:
+        """Let the encoder drain and wait for it; never raises."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def result(self) -> EncodedPart:
+        """What was written. Raises what the encoder raised, `Internal` when frames are missing."""
+        if self._failure is not None:
+            raise _explained(self._failure, self.rendition) from self._failure
+        ledger, chunk = self._ledger, self._expected
+        numbers = sorted(ledger.pts)
+        if numbers != list(range(chunk.first_frame, chunk.first_frame + chunk.frames)):
+            raise Internal(
+                f"The encoder of {self.rendition.name} did not return what it was given",
+                f"{len(numbers)} of {chunk.frames} frames",
+            )
+        return EncodedPart(
+            rendition=self.rendition.name,
+            frames=len(numbers),
+            size_bytes=ledger.size_bytes,
+            extradata_sha256=hashlib.sha256(self._extradata).hexdigest(),
+            first_pts=numbers[0],
+            last_pts=numbers[-1],
+            keyframes=tuple(ledger.keyframes),
+            segment_bytes=tuple(ledger.segments[key] for key in sorted(ledger.segments)),
+        )
+
+    def _run(self) -> None:
+        try:
+            self._encode()
+        except BaseException as error:  # noqa: BLE001 - re-raised on the caller's thread
+            self._failure = error
+            while self._queue.get() is not None:
+                continue  # keep taking frames, so that the decoder never waits for a dead rung
+
+    def _encode(self) -> None:
+        with av.open("fd:", "w", format="nut", options={"fd": str(self._fd)}) as container:
+            stream = add_encoder(container, self.rendition)
+            while True:
+                frame = self._queue.get()
+                for packet in stream.encode(frame):
+                    self._count(packet)
+                    container.mux_one(packet)
+                if frame is None:
+                    break
+            self._extradata = stream.codec_context.extradata or b""
+
+    def _count(self, packet: Packet[Any]) -> None:
+        ledger, number = self._ledger, packet.pts
+        if number is None:
+            raise Internal("The encoder returned a packet without a timestamp")
+        ledger.pts.append(number)
+        ledger.size_bytes += packet.size
+        segment = number // self._segment
+        ledger.segments[segment] = ledger.segments.get(segment, 0) + packet.size
+        if packet.is_keyframe:
+            ledger.keyframes.append(number)
+
+
+def _explained(error: BaseException, rendition: Rendition) -> FramegateError:
+    """A leaf of `framegate.errors` for whatever an encoder thread died of."""
+    what = f"{rendition.name} cannot be encoded"
+    if isinstance(error, FramegateError):
+        return error
+    if isinstance(error, MemoryError):
+        return MediaLimit(what, "it needs more memory than a child may have")
+    number = error.errno if isinstance(error, OSError | av.error.FFmpegError) else None
+    if number in FULL:
+        return DiskFull(f"{rendition.name} cannot be written", "no space left on the device")
+    if number == errno.EFBIG:
+        return MediaLimit(f"{rendition.name} cannot be written", "it is over the file limit")
+    return Internal(what, f"{type(error).__name__}: {error}")
