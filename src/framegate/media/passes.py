@@ -1,0 +1,172 @@
+"""The two passes of a probe: every packet of the tracks that count, then a few decoded frames."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from framegate.domain.limits import ProbeLimits
+from framegate.errors import InputTooLarge, Undecodable
+from framegate.media.container import Tally, decode_packets, open_source, packets
+from framegate.media.tracks import Extent, Selection, codec_name
+
+SOUND_SHARE = 8
+"""Packets of all tracks for each frame allowed: sound has several packets a picture."""
+
+_PROBED_FRAMES = 24
+_PROBED_PIXELS = 24 * 1920 * 1088  # what those cost at 1080p; larger pictures get fewer frames
+_SEEKS = 3
+_DELAY = 48  # packets that may go into a decoder before its first frame comes out
+_REPORT_EVERY = 20_000  # packets
+
+
+@dataclass(slots=True)
+class PacketPass:
+    """What was read. ``pts`` of presented frames in file order, ticks; ``extents`` by track."""
+
+    extents: dict[int, Extent]
+    pts: array[int] = field(default_factory=lambda: array("q"))
+    keyframes: list[int] = field(default_factory=list)
+    damaged: int = 0  # packets that the demuxer marked incomplete
+    last_ticks: int = 0  # how long the frame that is shown last says it is shown
+    reordered: bool = False
+    _highest: int | None = None
+
+    def add_picture(self, packet: Packet[Any], pts: int, *, hidden: bool) -> None:
+        """Take in one packet of the picture track; frames before an edit's start do not count."""
+        self.damaged += packet.is_corrupt
+        if packet.is_keyframe:
+            self.keyframes.append(pts)
+        if packet.is_discard or hidden:
+            return
+        self.pts.append(pts)
+        self.extents[packet.stream_index].add(pts, packet.duration or 0)
+        if self._highest is None or pts > self._highest:
+            self._highest = pts
+            self.last_ticks = packet.duration or 0
+        else:
+            self.reordered = True
+
+    def add_sound(self, packet: Packet[Any], pts: int) -> None:
+        """Take in one packet of a sound track."""
+        if not packet.is_discard:
+            self.extents[packet.stream_index].add(pts, packet.duration or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class FramePass:
+    """What a decoder said. ``side_data`` by FFmpeg's name, the container's over the frame's."""
+
+    first: VideoFrame
+    interlaced: float  # share of frames flagged
+    captions: bool
+    sizes: frozenset[tuple[int, int]]
+    side_data: dict[str, bytes]
+
+
+def read_packets(
+    container: InputContainer,
+    chosen: Selection,
+    *,
+    limits: ProbeLimits,
+    tally: Tally,
+    report: Callable[[dict[str, Any]], None],
+) -> PacketPass:
+    """Read the whole file. Raises `InputTooLarge` past ``limits``."""
+    index = chosen.video.index
+    seen = PacketPass({s.index: Extent() for s in (chosen.video, *chosen.audio)})
+    may_hide = codec_name(chosen.video) == "vp8"
+    most = limits.max_frames * SOUND_SHARE
+    for packet in packets(container, chosen.video, *chosen.audio, tally=tally):
+        if tally.packets > most:
+            raise InputTooLarge("The file has too many packets", f"more than {most}")
+        if tally.packets % _REPORT_EVERY == 0:
+            report({"packets": tally.packets})
+        pts = packet.pts if packet.pts is not None else packet.dts
+        if pts is None:
+            tally.untimed += 1
+        elif packet.stream_index != index:
+            seen.add_sound(packet, pts)
+        else:
+            seen.add_picture(packet, pts, hidden=may_hide and _is_hidden_vp8(packet))
+            if len(seen.pts) > limits.max_frames:
+                raise InputTooLarge(
+                    "The video has too many frames", f"more than {limits.max_frames}"
+                )
+    return seen
+
+
+def decode_some(
+    fd: int,
+    index: int,
+    pts: NDArray[np.int64],
+    *,
+    side_data: dict[str, bytes],
+    max_pixels: int,
+) -> FramePass:
+    """Frames from the start and after a few seeks. Raises `Undecodable` when there is none."""
+    tally = Tally()
+    found: list[VideoFrame] = []
+    with open_source(fd, max_pixels=max_pixels) as container:
+        stream: Any = container.streams[index]
+        pixels = max(1, stream.codec_context.width * stream.codec_context.height)
+        budget = max(2, min(_PROBED_FRAMES, _PROBED_PIXELS // pixels))
+        found += _some_frames(container, stream, budget // 2, tally)
+        for n in range(1, _SEEKS + 1):
+            try:
+                container.seek(int(pts[pts.size * n // (_SEEKS + 1)]), stream=stream)
+            except (av.error.FFmpegError, OSError):
+                break  # what cannot be sought is still read in order
+            found += _some_frames(container, stream, max(1, budget // (2 * _SEEKS)), tally)
+    if not found:
+        raise Undecodable("No frame can be decoded", f"{tally.corrupt} packets were refused")
+    return FramePass(
+        first=found[0],
+        interlaced=sum(frame.interlaced_frame for frame in found) / len(found),
+        captions=any(SideDataType.A53_CC in frame.side_data for frame in found),
+        sizes=frozenset((frame.width, frame.height) for frame in found),
+        side_data=_frame_side_data(found[0]) | side_data,
+    )
+
+
+def _some_frames(
+    container: InputContainer, stream: VideoStream, count: int, tally: Tally
+) -> list[VideoFrame]:
+    found: list[VideoFrame] = []
+    source = _bounded(packets(container, stream, tally=tally), count + _DELAY)
+    for frame in decode_packets(source, stream, tally=tally):
+        found.append(frame)
+        if len(found) >= count:
+            break
+    return found
+
+
+def _bounded(source: Iterator[Packet[Any]], most: int) -> Iterator[Packet[Any]]:
+    for count, packet in enumerate(source):
+        if count >= most:
+            return
+        yield packet
+
+
+def _is_hidden_vp8(packet: Packet[Any]) -> bool:
+    """VP8 sends frames that are only references; their header says "do not show" (RFC 6386 9.1)."""
+    return not bytes(packet)[0] >> 4 & 1
+
+
+def _frame_side_data(frame: VideoFrame) -> dict[str, bytes]:
+    """The display matrix that a decoder found in the bitstream (an SEI message)."""
+    if SideDataType.DISPLAYMATRIX in frame.side_data:
+        return {"display_matrix": bytes(frame.side_data[SideDataType.DISPLAYMATRIX])}
+    return {}

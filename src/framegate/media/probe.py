@@ -1,0 +1,337 @@
+"""Measure a source: what its container claims beside what its packets and frames are.
+
+Reached as ``framegate.media.probe:measure``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from framegate.domain.codec import dump, load
+from framegate.domain.limits import ProbeLimits
+from framegate.domain.media import (
+    AudioFacts,
+    FieldOrder,
+    MediaFacts,
+    TextFacts,
+    VideoFacts,
+)
+from framegate.media.boxes import Outline, read_outline
+from framegate.media.colour import UNSPECIFIED, chroma_of, describe, hdr_kind
+from framegate.media.container import Tally, exact, open_source, time_base, vendor_errors
+from framegate.media.geometry import crop_of, display_size, plausible_aspect, rotation_of
+from framegate.media.passes import FramePass, PacketPass, decode_some, read_packets
+from framegate.media.refusals import (
+    check_dynamic_range,
+    check_length,
+    check_outline,
+    check_picture,
+    check_streams,
+    no_frames,
+)
+from framegate.media.timeline import Timeline, measure_timeline
+from framegate.media.tracks import Selection, audio_facts, codec_name, select, text_facts
+from framegate.security.sandbox import Call
+
+KEYFRAMES_MOST = 20_000
+"""All-intra sources have a keyframe each frame; seeking needs no more than this many."""
+
+CLAIMING = frozenset({"mp4", "mov", "matroska", "webm", "avi", "flv", "asf", "mxf"})
+"""Containers whose header states a duration; in the others FFmpeg estimates one."""
+
+HOLDING = frozenset({"mp4", "mov", "matroska", "webm"})
+"""Containers that say how long the last frame is shown."""
+
+EXTENSIONS = {
+    "mp4": {"mp4", "m4v", "mov", "3gp", "3g2", "f4v", "qt", "ismv", "cmfv", "m4a"},
+    "mov": {"mov", "qt", "mp4", "m4v"},
+    "matroska": {"mkv", "mka", "mk3d", "webm"},
+    "webm": {"webm", "mkv"},
+    "mpegts": {"ts", "m2ts", "mts", "m2t"},
+    "mpeg": {"mpg", "mpeg", "vob", "ps", "m2p", "dat"},
+    "avi": {"avi", "divx"},
+    "ogg": {"ogg", "ogv", "ogx"},
+    "flv": {"flv"},
+    "mxf": {"mxf"},
+    "yuv4mpegpipe": {"y4m"},
+    "asf": {"asf", "wmv"},
+    "ivf": {"ivf"},
+}
+
+_FIELD_ORDERS = {
+    1: FieldOrder.PROGRESSIVE,
+    2: FieldOrder.TOP_FIRST,
+    3: FieldOrder.BOTTOM_FIRST,
+    4: FieldOrder.TOP_FIRST,
+    5: FieldOrder.BOTTOM_FIRST,
+}
+
+
+def measure(call: Call) -> dict[str, Any]:
+    """Task: request ``{"name", "limits"}``, descriptor ``source``; answers `MediaFacts` as JSON.
+
+    Raises `NotAVideo`, `UnsafeInput`, `UnsupportedInput`, `NoVideoTrack`, `ZeroDuration`,
+    `Undecodable`, `InputTooLarge`, `MediaLimit`.
+    """
+    limits = load(ProbeLimits, call.request["limits"])
+    name = str(call.request.get("name", ""))
+    with vendor_errors("The file cannot be measured"):
+        return dump(_measure(call, name, limits))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What the headers say, copied before the container closes."""
+
+    kind: str
+    index: int
+    track_id: int
+    time_base: Fraction
+    codec: str
+    profile: str | None
+    rate: Fraction | None
+    aspect: Fraction | None
+    frames: int | None
+    duration: Fraction | None  # of the picture track
+    total: Fraction | None  # of the file
+    field_order: FieldOrder
+    tags: tuple[int, int, int, int]  # H.273 primaries, transfer, matrix; range
+    side_data: dict[str, bytes]
+
+
+def _measure(call: Call, name: str, limits: ProbeLimits) -> MediaFacts:
+    fd = call.fd("source")
+    size_bytes = os.fstat(fd).st_size
+    outline = read_outline(fd)
+    check_outline(outline, limits)
+    tally = Tally()
+    with open_source(fd, max_pixels=limits.max_pixels) as container:
+        check_streams(len(container.streams), limits)
+        chosen = select(container)
+        context = chosen.video.codec_context
+        check_picture(context.width or 0, context.height or 0, limits)
+        seen = read_packets(container, chosen, limits=limits, tally=tally, report=call.emit)
+        claims = _claims(container, chosen, outline)
+        audio = tuple(audio_facts(s, seen.extents[s.index]) for s in chosen.audio)
+        text = text_facts(chosen.text)
+        dropped = tuple(chosen.dropped)
+    if not seen.pts:
+        raise no_frames(outline, promised=bool(claims.frames or claims.total or seen.keyframes))
+    pts = np.unique(np.frombuffer(seen.pts, dtype=np.int64))
+    timeline = _timeline(pts, claims, seen)
+    check_length(timeline.duration, 1, pixels=0, size_bytes=size_bytes, limits=limits)
+    frames = decode_some(
+        fd, claims.index, pts, side_data=claims.side_data, max_pixels=limits.max_pixels
+    )
+    pixels = frames.first.width * frames.first.height
+    check_length(
+        timeline.duration, len(seen.pts), pixels=pixels, size_bytes=size_bytes, limits=limits
+    )
+    video = _video(claims, seen, pts, timeline, frames)
+    if frames.captions:
+        text = [*text, TextFacts(video.index, "eia_608", None, embedded=True)]
+    start, end = _extent(video, audio)
+    # Matroska and FLV state when the last frame ends, others how long the file plays.
+    reach = max(end, end - start)
+    truncated = _is_truncated(outline, claims, tally, reach, timeline)
+    return MediaFacts(
+        container=claims.kind,
+        container_claimed=_extension(name),
+        size_bytes=size_bytes,
+        bit_rate=int(size_bytes * 8 / (end - start)),
+        start=start,
+        duration_claimed=claims.total,
+        duration_measured=end - start,
+        video=video,
+        audio=audio,
+        text=tuple(text),
+        has_edit_list=claims.track_id in outline.edit_lists,
+        truncated=truncated,
+        readable_share=_share(claims, reach) if truncated else 1.0,
+        corrupt_packets=tally.corrupt + seen.damaged,
+        warnings=tuple(_warnings(name, claims, seen, frames, len(seen.pts) - int(pts.size))),
+        dropped=dropped,
+    )
+
+
+def _claims(container: InputContainer, chosen: Selection, outline: Outline) -> _Claims:
+    stream: Any = chosen.video
+    context = stream.codec_context
+    base = time_base(stream)
+    kind = _container_kind(container.format.name, outline)
+    states = kind in CLAIMING
+    total = container.duration
+    return _Claims(
+        kind=kind,
+        index=stream.index,
+        track_id=stream.id,
+        time_base=base,
+        codec=codec_name(stream),
+        profile=stream.profile,
+        rate=exact(stream.average_rate) or exact(stream.guessed_rate),
+        aspect=exact(stream.sample_aspect_ratio),
+        frames=stream.frames or None,
+        duration=stream.duration * base if states and stream.duration else None,
+        total=Fraction(total, av.time_base) if states and total and total > 0 else None,
+        field_order=_FIELD_ORDERS.get(int(context.field_order), FieldOrder.UNKNOWN),
+        tags=(
+            int(context.color_primaries),
+            int(context.color_trc),
+            int(context.colorspace),
+            int(context.color_range),
+        ),
+        side_data={str(kind): bytes(data) for kind, data in context.coded_side_data.items()},
+    )
+
+
+def _timeline(pts: NDArray[np.int64], claims: _Claims, seen: PacketPass) -> Timeline:
+    holds = claims.kind in HOLDING and seen.last_ticks > 0
+    return measure_timeline(
+        pts,
+        claims.time_base,
+        claimed=claims.rate,
+        last_ticks=seen.last_ticks if holds else None,
+    )
+
+
+def _video(
+    claims: _Claims,
+    seen: PacketPass,
+    pts: NDArray[np.int64],
+    timeline: Timeline,
+    frames: FramePass,
+) -> VideoFacts:
+    first = frames.first
+    shape = first.format
+    rotation, _ = rotation_of(frames.side_data.get("display_matrix", b""))
+    crop = crop_of(frames.side_data.get("frame_cropping", b""), first.width, first.height)
+    aspect = plausible_aspect(claims.aspect)
+    display_width, display_height = display_size(
+        first.width, first.height, crop=crop, aspect=aspect, rotation=rotation
+    )
+    primaries, transfer, matrix, colour_range = claims.tags
+    colour = describe(
+        primaries=_tag(first.color_primaries, primaries),
+        transfer=_tag(first.color_trc, transfer),
+        matrix=_tag(first.colorspace, matrix),
+        colour_range=int(first.color_range) or colour_range,
+        size=(first.width, first.height),
+        pixel_format=shape.name,
+        is_rgb=shape.is_rgb or shape.has_palette,
+    )
+    hdr = hdr_kind(colour, frames.side_data.get("dovi_conf"))
+    check_dynamic_range(hdr)
+    return VideoFacts(
+        index=claims.index,
+        codec=claims.codec,
+        profile=claims.profile,
+        width=first.width,
+        height=first.height,
+        display_width=display_width,
+        display_height=display_height,
+        sample_aspect=aspect,
+        rotation=rotation,
+        clean_aperture=crop,
+        pixel_format=shape.name,
+        bit_depth=max((c.bits for c in shape.components), default=8),
+        chroma=chroma_of(
+            is_rgb=shape.is_rgb or shape.has_palette,
+            planes=sum(not c.is_alpha for c in shape.components),
+            subsampled=(shape.chroma_width(64), shape.chroma_height(64)),
+        ),
+        has_alpha=any(c.is_alpha for c in shape.components),
+        colour=colour,
+        hdr=hdr,
+        field_order_claimed=claims.field_order,
+        interlaced_measured=frames.interlaced,
+        frame_rate=timeline.frame_rate,
+        time_base=claims.time_base,
+        start=int(pts[0]) * claims.time_base,
+        duration_claimed=claims.duration,
+        duration_measured=timeline.duration,
+        frames_claimed=claims.frames,
+        frames_measured=len(seen.pts),
+        keyframes=_thin(sorted(set(seen.keyframes))),
+        has_b_frames=seen.reordered,
+    )
+
+
+def _extent(video: VideoFacts, audio: tuple[AudioFacts, ...]) -> tuple[Fraction, Fraction]:
+    """First and last moment of picture and sound."""
+    sounding = [a for a in audio if a.duration_measured]
+    start = min([video.start, *(a.start for a in sounding)])
+    end = max(
+        [
+            video.start + video.duration_measured,
+            *(a.start + a.duration_measured for a in sounding),
+        ]
+    )
+    return start, end
+
+
+def _is_truncated(
+    outline: Outline, claims: _Claims, tally: Tally, measured: Fraction, timeline: Timeline
+) -> bool:
+    """Evidence in the outline, or a header that promises clearly more than there is."""
+    if outline.cut_short or tally.stopped_early:
+        return True
+    if claims.total is None or outline.family == "iso":
+        return False  # an ISO file that is all there may still declare a longer edit
+    slack = max(Fraction(1, 4), 2 / timeline.frame_rate.measured, claims.total / 200)
+    return claims.total - measured > slack
+
+
+def _share(claims: _Claims, measured: Fraction) -> float:
+    if claims.total is None or claims.total <= 0:
+        return 1.0
+    return float(min(Fraction(1), measured / claims.total))
+
+
+def _warnings(
+    name: str, claims: _Claims, seen: PacketPass, frames: FramePass, shared: int
+) -> list[str]:
+    found: list[str] = []
+    extension = _extension(name)
+    if extension and extension not in EXTENSIONS.get(claims.kind, set()):
+        found.append(f"named .{extension[:16]} but the bytes are {claims.kind}")
+    if shared:
+        found.append(f"{shared} frames share a timestamp with another")
+    if len(frames.sizes) > 1:
+        found.append("the picture size changes within the track")
+    matrix = frames.side_data.get("display_matrix")
+    if matrix is not None and not rotation_of(matrix)[1]:
+        found.append("the display matrix is no quarter turn; the nearest is used")
+    if claims.frames and claims.frames > len(seen.pts) and claims.kind not in HOLDING:
+        found.append(f"the header claims {claims.frames} frames")
+    return found
+
+
+def _extension(name: str) -> str:
+    return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def _container_kind(demuxer: str, outline: Outline) -> str:
+    if outline.family == "iso":
+        return "mov" if outline.brand == "qt" else "mp4"
+    if outline.family == "ebml":
+        return "webm" if outline.brand == "webm" else "matroska"
+    return demuxer.partition(",")[0]
+
+
+def _tag(measured: Any, claimed: int) -> int:  # noqa: ANN401 - PyAV's enum or number
+    """The bitstream's tag, else the container's."""
+    value = int(measured)
+    return claimed if value == UNSPECIFIED else value
+
+
+def _thin(keyframes: list[int]) -> tuple[int, ...]:
+    step = max(1, -(-len(keyframes) // KEYFRAMES_MOST))
+    return tuple(keyframes[::step])

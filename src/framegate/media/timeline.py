@@ -1,0 +1,104 @@
+"""Frame rate and duration from presentation timestamps. Pure and exact.
+
+A container's clock may be too coarse for its frame rate (Matroska counts milliseconds), so the
+rate is the simplest one whose grid passes within a tick of every timestamp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.domain.media import FrameRate
+
+_NTSC = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 15))
+STANDARD = (*_NTSC, *(Fraction(n) for n in range(1, 241)), Fraction(25, 2), Fraction(15, 2))
+FASTEST = 1000  # frames a second; a claim beyond it is a clock, not a rate
+_VARIES = Fraction(2, 100)
+_PLAIN = 10_000  # largest denominator of a rate that is a number and not an average
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """``duration`` from the first timestamp to the end of the last frame, s."""
+
+    frame_rate: FrameRate
+    duration: Fraction
+
+
+def measure_timeline(
+    pts: NDArray[np.int64],
+    time_base: Fraction,
+    *,
+    claimed: Fraction | None,
+    last_ticks: int | None,
+) -> Timeline:
+    """``pts``: at least one, ascending, distinct. ``claimed``: the header's rate.
+
+    ``last_ticks``: how long the container says the last frame is shown; None where it does not.
+    """
+    if claimed is not None and not 0 < claimed <= FASTEST:
+        claimed = None
+    if pts.size == 1:
+        return _single(time_base, claimed, last_ticks)
+    intervals = np.diff(pts)
+    low, high = int(intervals.min()), int(intervals.max())
+    median = Fraction(int(np.median(intervals)))
+    variable = high - low > 1 and high - low > _VARIES * median
+    span = int(pts[-1] - pts[0])
+    nominal = median
+    rate: Fraction | None = None
+    if not variable:
+        rate = _constant_rate(pts, time_base, claimed)
+        nominal = 1 / (rate * time_base)
+    last = nominal
+    if last_ticks is not None and abs(last_ticks - nominal) > 1:
+        last = Fraction(last_ticks)
+    duration = (span + last) * time_base
+    return Timeline(
+        FrameRate(
+            claimed=claimed,
+            measured=rate if rate is not None else Fraction(int(pts.size)) / duration,
+            variable=variable,
+            shortest_interval=low * time_base,
+            longest_interval=max(Fraction(high), last) * time_base,
+        ),
+        duration,
+    )
+
+
+def _single(time_base: Fraction, claimed: Fraction | None, last_ticks: int | None) -> Timeline:
+    interval = last_ticks * time_base if last_ticks else 1 / (claimed or Fraction(25))
+    rate = claimed or min(1 / interval, Fraction(FASTEST))
+    return Timeline(FrameRate(claimed, rate, False, interval, interval), interval)
+
+
+def _constant_rate(
+    pts: NDArray[np.int64], time_base: Fraction, claimed: Fraction | None
+) -> Fraction:
+    count = int(pts.size) - 1
+    exact = Fraction(count) / (int(pts[-1] - pts[0]) * time_base)
+    standard = sorted(
+        (rate for rate in STANDARD if abs(rate / exact - 1) < _VARIES),
+        key=lambda rate: (rate != claimed, abs(rate - exact)),
+    )
+    candidates = [*standard, claimed or exact]
+    if exact.denominator <= _PLAIN:
+        candidates.append(exact)
+    simple = exact.limit_denominator(1001)
+    for rate in (*candidates, simple):
+        if rate > 0 and _fits(pts, 1 / (rate * time_base)):
+            return rate
+    return exact
+
+
+def _fits(pts: NDArray[np.int64], ticks: Fraction) -> bool:
+    """Whether the grid of ``ticks`` a frame, from the first timestamp, passes within one tick.
+
+    Floats are enough: 4 million frames of a nanosecond clock still leave 1e-3 of a tick.
+    """
+    grid = np.arange(pts.size, dtype=np.float64) * float(ticks)
+    return bool(np.abs((pts - pts[0]) - grid).max() <= 1 + 1e-3)
