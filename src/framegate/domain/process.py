@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from framegate.domain.asset import AssetDetails
@@ -42,9 +42,9 @@ class ProcessOptions:
     """
 
     output: str
-    encode: EncodeOptions = EncodeOptions()
-    screen: ScreenOptions = ScreenOptions()
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    screen: ScreenOptions = field(default_factory=ScreenOptions)
     vmaf: VmafMode = VmafMode.SAMPLED
     policy: str | None = None  # None: the packaged default
     hashlists: tuple[str, ...] = ()
-    details: AssetDetails = AssetDetails()
+    details: AssetDetails = field(default_factory=AssetDetails)

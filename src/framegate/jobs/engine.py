@@ -70,19 +70,31 @@ class _Halt(BaseException):
         self.error = error
 
 
-def _halting[T](work: Callable[[], T]) -> Callable[[], T]:
-    def attempt() -> T:
-        try:
-            return work()
-        except Exception as error:
-            raise _Halt(error) from error
-
-    return attempt
+class Interrupted(Exception):
+    """The process is stopping: whatever a step returns or raises now is not its result."""
 
 
 class _DurableSteps:
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+
+    def _guarded[T](self, work: Callable[[], T]) -> Callable[[], T]:
+        def attempt() -> T:
+            if self._stopping.is_set():
+                raise _Halt(Interrupted())
+            try:
+                result = work()
+            except Exception as error:
+                raise _Halt(error) from error
+            if self._stopping.is_set():
+                # its children may have been killed under it: what it says cannot be trusted
+                raise _Halt(Interrupted())
+            return result
+
+        return attempt
+
     def run(self, name: str, work: Callable[[], Answer]) -> Answer:
-        return DBOS.run_step({"name": name}, _halting(work))
+        return DBOS.run_step({"name": name}, self._guarded(work))
 
     def parallel(
         self, name: str, works: Sequence[Callable[[], Answer]], *, at_once: int
@@ -96,7 +108,7 @@ class _DurableSteps:
                 raise _Stopped
             reservation, work = drawn[index]
             try:
-                return reservation.run({"name": name}, _halting(work))
+                return reservation.run({"name": name}, self._guarded(work))
             except BaseException:
                 stop.set()
                 raise
@@ -127,6 +139,7 @@ class Jobs:
         """``executor`` must be new for every process start."""
         self._contract = str(contract)
         self._executor = executor
+        self._stopping = threading.Event()
         _quiet()
         config: DBOSConfig = {
             "name": "framegate",
@@ -143,10 +156,14 @@ class Jobs:
         self._flows = {name: self._register(name, flow) for name, flow in flows.items()}
         DBOS.launch()
 
-    @staticmethod
-    def _register(name: str, flow: Flow) -> Callable[[Answer], Answer]:
+    def _register(self, name: str, flow: Flow) -> Callable[[Answer], Answer]:
+        steps = _DurableSteps(self._stopping)
+
         def durable(request: Answer) -> Answer:
-            return _halting(lambda: flow(_DurableSteps(), request))()
+            try:
+                return flow(steps, request)
+            except Exception as error:
+                raise _Halt(error) from error
 
         return cast(
             "Callable[[Answer], Answer]",
@@ -182,6 +199,12 @@ class Jobs:
             raise
         except Exception as error:
             raise Internal("the job engine failed", f"{type(error).__name__}: {error}") from error
+
+    def stop(self) -> None:
+        """From now on no step is recorded: what runs ends as if the process had been killed.
+        Called before children are killed, so that their deaths are not taken for results.
+        """
+        self._stopping.set()
 
     def close(self) -> None:
         """Stop the engine's threads; unfinished flows stay unfinished."""
