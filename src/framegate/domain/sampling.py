@@ -13,6 +13,7 @@ Promise: between two chosen frames (the video's first frame counts as a start) l
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -41,12 +42,16 @@ class SamplingRule:
         if self.max_gap <= 0 or self.settle < 0 or self.spacing < 0 or self.novelty < 0:
             raise ValueError(f"sampling rule out of range: {self}")
 
+    def largest_gap(self, time_base: Fraction) -> int:
+        """``max_gap`` in whole ticks: no difference of integers tells it from the exact value."""
+        return math.floor(self.max_gap / time_base)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Glance:
-    """What the chooser knows of a decoded frame; ``time`` must ascend strictly."""
+    """What the chooser knows of a decoded frame; ``pts`` must ascend strictly."""
 
-    time: Fraction
+    pts: int
     cut: bool  # the first frame of a new shot
     signature: Signature
 
@@ -56,7 +61,7 @@ class Chosen[T]:
     """A frame to look at; ``frame`` is what was offered with its glance."""
 
     frame: T
-    time: Fraction
+    pts: int
     shot: int
     reason: SampleReason
 
@@ -69,26 +74,32 @@ class _Held[T]:
 
 
 class Chooser[T]:
-    """Offer every decoded frame in presentation order; holds at most two frames."""
+    """Offer every decoded frame in presentation order; holds at most two frames.
 
-    def __init__(self, rule: SamplingRule) -> None:
-        self._rule = rule
+    Works on whole PTS ticks: comparing integers costs a hundredth of comparing fractions.
+    """
+
+    def __init__(self, rule: SamplingRule, time_base: Fraction) -> None:
+        self._gap = rule.largest_gap(time_base)
+        self._settle = math.ceil(rule.settle / time_base)
+        self._spacing = math.ceil(rule.spacing / time_base)
+        self._novelty = rule.novelty
         self._shot = -1
-        self._now: Fraction | None = None
-        self._last = Fraction(0)  # time of the last look
+        self._now: int | None = None
+        self._last = 0  # PTS of the last look
         self._seen: Signature | None = None  # of the last look
         self._pending: _Held[T] | None = None  # the last frame offered, if it was not taken
         self._opening: _Held[T] | None = None  # first frame of a shot that had no look yet
 
     def offer(self, glance: Glance, frame: T) -> list[Chosen[T]]:
         """Frames to look at now, ascending; at most the ones held and this one."""
-        if self._now is not None and glance.time <= self._now:
-            raise ValueError(f"frames must ascend: {glance.time} after {self._now}")
+        if self._now is not None and glance.pts <= self._now:
+            raise ValueError(f"frames must ascend: {glance.pts} after {self._now}")
         chosen: list[Chosen[T]] = []
         first = self._now is None
-        self._now = glance.time
+        self._now = glance.pts
         if first:
-            self._last = glance.time
+            self._last = glance.pts
         pending, self._pending = self._pending, None
         if first or glance.cut:
             if pending is not None and self._opening is not None:
@@ -113,22 +124,20 @@ class Chooser[T]:
         return [] if pending is None else self._take(pending, SampleReason.LAST)
 
     def _late(self, glance: Glance) -> bool:
-        return glance.time - self._last > self._rule.max_gap
+        return glance.pts - self._last > self._gap
 
     def _reason(self, glance: Glance) -> SampleReason | None:
         if self._late(glance):  # only over a hole in the source: the frame before is taken by now
             return SampleReason.GAP
         if self._opening is not None:
-            settled = glance.time - self._opening.glance.time >= self._rule.settle
+            settled = glance.pts - self._opening.glance.pts >= self._settle
             return SampleReason.SHOT if settled else None
-        if glance.time - self._last >= self._rule.spacing and self._unlike(self._seen, glance):
+        if glance.pts - self._last >= self._spacing and self._unlike(self._seen, glance):
             return SampleReason.NOVELTY
         return None
 
     def _unlike(self, seen: Signature | None, glance: Glance) -> bool:
-        return (
-            seen is not None and float(np.abs(seen - glance.signature).mean()) > self._rule.novelty
-        )
+        return seen is not None and float(np.abs(seen - glance.signature).mean()) > self._novelty
 
     def _take(self, held: _Held[T], reason: SampleReason) -> list[Chosen[T]]:
         chosen: list[Chosen[T]] = []
@@ -138,12 +147,12 @@ class Chooser[T]:
             if opening is not held and self._unlike(opening.glance.signature, held.glance):
                 # a flash, or a fade from black: the shot's first frame is another picture
                 chosen.append(
-                    Chosen(opening.frame, opening.glance.time, opening.shot, SampleReason.SHOT)
+                    Chosen(opening.frame, opening.glance.pts, opening.shot, SampleReason.SHOT)
                 )
                 reason = SampleReason.NOVELTY
             elif reason is SampleReason.GAP:
                 reason = SampleReason.SHOT
-        self._last = held.glance.time
+        self._last = held.glance.pts
         self._seen = held.glance.signature
-        chosen.append(Chosen(held.frame, held.glance.time, held.shot, reason))
+        chosen.append(Chosen(held.frame, held.glance.pts, held.shot, reason))
         return chosen

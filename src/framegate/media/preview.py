@@ -74,7 +74,7 @@ class Previewer:
         self._mapper: _ToneMapper | None = None
 
     def make(self, frame: VideoFrame) -> Rgb:
-        """(height, width, 3) RGB, contiguous. Raises `Undecodable`, `MediaLimit`."""
+        """(height, width, 3) RGB, any strides. Raises `Undecodable`, `MediaLimit`."""
         look = self._look
         with vendor_errors("A preview cannot be made"):
             if look.transfer is None:
@@ -91,11 +91,17 @@ class Previewer:
                 )
             else:
                 picture = self._tone_map(frame)
-            pixels = np.asarray(picture.to_ndarray(), np.uint8)
+            plane = picture.planes[0]
+            pixels: Rgb = np.ndarray(  # a view; the only copy is the one into the ring
+                (picture.height, picture.width, 3),
+                np.uint8,
+                memoryview(plane),
+                strides=(plane.line_size, 3, 1),
+            )
         shown = pixels[self._rows, self._columns]
         if look.flip_horizontal:
             shown = shown[:, ::-1]
-        return np.ascontiguousarray(np.rot90(shown, -(look.clockwise_deg // 90)))
+        return np.rot90(shown, -(look.clockwise_deg // 90))
 
     def _tone_map(self, frame: VideoFrame) -> VideoFrame:
         layout = (frame.width, frame.height, frame.format.name)

@@ -135,12 +135,11 @@ class _Work:
     def __init__(self, call: Call, ask: SampleRequest, base: Fraction) -> None:
         self._call = call
         self._ask = ask
-        self._base = base
         self._reader = LumaReader(full_range=ask.look.full_range)
         self._pooling = Pooling()
         self._meter = FrameMeter(base)
         self._batch = _Batch(call, self._meter)
-        self._chooser: Chooser[VideoFrame] = Chooser(ask.rule)
+        self._chooser: Chooser[VideoFrame] = Chooser(ask.rule, base)
         self._previewer = Previewer(ask.look)
         self._first: int | None = None
         self._last = 0
@@ -168,8 +167,7 @@ class _Work:
         if measured.cut:
             batch.cuts.append(pts)
         if self._ask.samples:
-            time = pts * self._base - self._ask.start
-            glance = Glance(time, measured.cut, self._pooling.signature(tiny))
+            glance = Glance(pts, measured.cut, self._pooling.signature(tiny))
             self._send(self._chooser.offer(glance, frame))
         if len(batch.pts) >= _BATCH:
             batch.flush()

@@ -79,8 +79,12 @@ class FrameMeter:
     def measure(self, pts: int, tiny: Tiny, *, full_range: bool) -> Measured:
         """The signals of one frame; a change of size counts as a cut."""
         low, scale = (0, 1.0) if full_range else (16, 255 / 219)
-        dark = np.count_nonzero(tiny <= low + BLACK_PIXEL * 255 / scale)
-        if dark >= BLACK_SHARE * tiny.size:
+        mean = float(tiny.sum(dtype=np.uint32)) / tiny.size
+        black = low + BLACK_PIXEL * 255 / scale
+        # a brighter mean than this cannot have so many black pixels: most frames stop here
+        if mean <= BLACK_SHARE * black + (1 - BLACK_SHARE) * 255 and (
+            np.count_nonzero(tiny <= black) >= BLACK_SHARE * tiny.size
+        ):
             self._black.begin(pts)
         else:
             self._black.end(pts)
@@ -96,10 +100,9 @@ class FrameMeter:
             score = min(percent, abs(percent - self._difference_before * 100 / 256), 100.0)
         cut = score >= self._cut_score and score >= CUT_RATIO * self._recent
         self._recent = self._recent * _RECENT + (0 if cut else score) * (1 - _RECENT)
+        self._follow_freeze(pts, tiny, difference)
         self._before, self._difference_before = tiny, difference
-
-        self._follow_freeze(pts, tiny)
-        level = (float(tiny.sum(dtype=np.uint32)) / tiny.size - low) * scale
+        level = (mean - low) * scale
         return Measured(score, min(max(level, 0.0), 255.0), difference * scale, cut)
 
     def finish(self, pts: int) -> None:
@@ -107,14 +110,15 @@ class FrameMeter:
         self._black.end(pts)
         self._freeze.end(pts)
 
-    def _follow_freeze(self, pts: int, tiny: Tiny) -> None:
+    def _follow_freeze(self, pts: int, tiny: Tiny, difference: float) -> None:
         """Against the first frame of the still stretch, as freezedetect does: slow pans move."""
         still = self._still
-        moved = (
-            still is None
-            or still.shape != tiny.shape
-            or _mean_difference(still, tiny) > FREEZE_NOISE * 255
-        )
+        if still is None or still.shape != tiny.shape:
+            moved = True
+        else:
+            if still is not self._before:
+                difference = _mean_difference(still, tiny)
+            moved = difference > FREEZE_NOISE * 255
         if moved:
             self._freeze.end(pts)
             self._freeze.begin(pts)
