@@ -1,0 +1,27 @@
+"""Fixtures that every folder of tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CLIPS = Path(__file__).parent.parent / ".clips"
+NAMES = ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4", "cityCC0.mpg")
+
+
+def missing(what: str) -> None:
+    """Skip by name; with FRAMEGATE_REQUIRE=all nothing may be missing, so fail."""
+    if os.environ.get("FRAMEGATE_REQUIRE") == "all":
+        pytest.fail(f"required but not here: {what}")
+    pytest.skip(f"not here: {what}")
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """The folder of real clips that pinned packages bring (`make` fills it)."""
+    for name in NAMES:
+        if not (CLIPS / name).is_file():
+            missing(f"sample clip {name} (run `make .clips/.done`)")
+    return CLIPS
