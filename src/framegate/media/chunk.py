@@ -10,7 +10,6 @@ NUT because its time base can be the grid's: each packet's PTS is its exact outp
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import queue
 import threading
@@ -18,18 +17,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import av
-import av.error
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from framegate.domain import codec
-from framegate.domain.ladder import Chunk, Grid, Rendition
-from framegate.domain.media import VideoFacts
+from framegate.domain.encoding import ChunkDone, ChunkWork, EncodedPart
+from framegate.domain.ladder import Rendition
 from framegate.domain.timeline import SlotRule, on_grid
-from framegate.errors import DiskFull, FramegateError, Internal, MediaLimit, Undecodable
+from framegate.errors import Internal, Undecodable
 from framegate.media.container import (
     VENDOR_ERRORS,
     Tally,
@@ -39,49 +36,13 @@ from framegate.media.container import (
 )
 from framegate.media.encoders import add_encoder
 from framegate.media.picture import Deinterlacer, PictureGraph, Size
+from framegate.media.writing import explained, output
 from framegate.security.sandbox import Call
 
 QUEUE_FRAMES = 4  # 4 frames of 4 rungs at 1080p are 25 MB; more would only hide stalls
 REPORT_FRAMES = 12
 PREROLL_REPORT_FRAMES = 200
 DEINTERLACE_MARGIN = 3  # bwdif looks one frame back; one more for a dropped field
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkWork:
-    """The request of `encode`."""
-
-    video: VideoFacts  # ``keyframes`` cut down to those worth seeking to, ascending
-    grid: Grid
-    chunk: Chunk
-    renditions: tuple[Rendition, ...]
-    deinterlace: bool
-    max_pixels: int
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPart:
-    """One rendition of one chunk. ``segment_bytes`` follow the grid's segments."""
-
-    rendition: str
-    frames: int
-    size_bytes: int  # of the packets
-    extradata_sha256: str
-    first_pts: int
-    last_pts: int
-    keyframes: tuple[int, ...]
-    segment_bytes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkDone:
-    """The answer of `encode`."""
-
-    parts: tuple[EncodedPart, ...]
-    source_frames: int  # decoded, pre-roll included
-    corrupt_packets: int
 
 
 def encode(call: Call) -> dict[str, Any]:
@@ -98,7 +59,7 @@ def encode(call: Call) -> dict[str, Any]:
     tally = Tally()
     try:
         frames = 0
-        for frame in _grid_frames(call, work, tally):
+        for frame in grid_frames(call, work, tally):
             for rung, picture in zip(rungs, graph.process(frame), strict=True):
                 rung.put(picture)
             frames += 1
@@ -118,7 +79,7 @@ def encode(call: Call) -> dict[str, Any]:
     return codec.dump(done)
 
 
-def _grid_frames(call: Call, work: ChunkWork, tally: Tally) -> Iterator[VideoFrame]:
+def grid_frames(call: Call, work: ChunkWork, tally: Tally) -> Iterator[VideoFrame]:
     """The source's frames as output frames: PTS is the frame number, type I begins a GOP."""
     grid, chunk = work.grid, work.chunk
     rule = SlotRule.of(
@@ -237,7 +198,7 @@ class _Rung:
     def put(self, frame: VideoFrame) -> None:
         """Hand a frame over; waits while the queue is full. Raises what the encoder raised."""
         if self._failure is not None:
-            raise _explained(self._failure, self.rendition) from self._failure
+            raise explained(self._failure, self.rendition.name) from self._failure
         self._queue.put(frame)
 
     def finish(self) -> None:
@@ -248,7 +209,7 @@ class _Rung:
     def result(self) -> EncodedPart:
         """What was written. Raises what the encoder raised, `Internal` when frames are missing."""
         if self._failure is not None:
-            raise _explained(self._failure, self.rendition) from self._failure
+            raise explained(self._failure, self.rendition.name) from self._failure
         ledger, chunk = self._ledger, self._expected
         numbers = sorted(ledger.pts)
         if numbers != list(range(chunk.first_frame, chunk.first_frame + chunk.frames)):
@@ -263,6 +224,7 @@ class _Rung:
             extradata_sha256=hashlib.sha256(self._extradata).hexdigest(),
             first_pts=numbers[0],
             last_pts=numbers[-1],
+            reorder_frames=max(at - (pts - numbers[0]) for at, pts in enumerate(ledger.pts)),
             keyframes=tuple(ledger.keyframes),
             segment_bytes=tuple(ledger.segments[key] for key in sorted(ledger.segments)),
         )
@@ -276,7 +238,7 @@ class _Rung:
                 continue  # keep taking frames, so that the decoder never waits for a dead rung
 
     def _encode(self) -> None:
-        with av.open("fd:", "w", format="nut", options={"fd": str(self._fd)}) as container:
+        with output(self._fd, "nut") as container:
             stream = add_encoder(container, self.rendition)
             while True:
                 frame = self._queue.get()
@@ -297,18 +259,3 @@ class _Rung:
         ledger.segments[segment] = ledger.segments.get(segment, 0) + packet.size
         if packet.is_keyframe:
             ledger.keyframes.append(number)
-
-
-def _explained(error: BaseException, rendition: Rendition) -> FramegateError:
-    """A leaf of `framegate.errors` for whatever an encoder thread died of."""
-    what = f"{rendition.name} cannot be encoded"
-    if isinstance(error, FramegateError):
-        return error
-    if isinstance(error, MemoryError):
-        return MediaLimit(what, "it needs more memory than a child may have")
-    number = error.errno if isinstance(error, OSError | av.error.FFmpegError) else None
-    if number in FULL:
-        return DiskFull(f"{rendition.name} cannot be written", "no space left on the device")
-    if number == errno.EFBIG:
-        return MediaLimit(f"{rendition.name} cannot be written", "it is over the file limit")
-    return Internal(what, f"{type(error).__name__}: {error}")

@@ -1,0 +1,152 @@
+"""Measure the quality of what was encoded: which windows, and VMAF in the sandbox.
+
+Sampled, a proof costs a tenth to a fifth of the encode (scoring a frame of one rung costs about
+twice as much as encoding it for all of them): windows of one second spread evenly, four frames
+scored in each, and eight frames across each of some joins, every second scored. Full, every frame
+is scored, in windows of one segment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from framegate.domain import codec
+from framegate.domain.ladder import EncodedRendition, EncodePlan, QualityWindow
+from framegate.domain.media import VideoFacts
+from framegate.domain.proof import VmafDone, VmafWork, Window
+from framegate.errors import InputVanished
+from framegate.security.sandbox.limits import Limits
+from framegate.stages.base import StageContext
+
+SPREAD_EVERY_S = 30  # one spread window for each half minute …
+MOST_SPREAD = 10  # … up to this many
+MOST_JOINS = 6
+SCORED_IN_SPREAD = 4
+JOIN_FRAMES, JOIN_STEP = 8, 2  # scored: three and one before the join, one and three after
+
+TASK = "framegate.media.vmaf:measure"
+
+
+def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
+    """Spread windows and joins, ascending, without overlap (a join wins over a spread window)."""
+    grid = plan.grid
+    joins = _evenly([chunk.first_frame for chunk in plan.chunks[1:]], MOST_JOINS)
+    taken = [
+        Window(
+            max(0, first - JOIN_FRAMES // 2),
+            min(JOIN_FRAMES, grid.frames - max(0, first - JOIN_FRAMES // 2)),
+            JOIN_STEP,
+            join=True,
+        )
+        for first in joins
+    ]
+    length = min(grid.frames, max(1, round(grid.frame_rate)))
+    count = int(grid.frames / grid.frame_rate) // SPREAD_EVERY_S
+    count = min(MOST_SPREAD, max(1, count))
+    for index in range(count):
+        middle = grid.frames * Fraction(2 * index + 1, 2 * count)
+        first = min(max(0, int(middle) - length // 2), grid.frames - length)
+        window = Window(first, length, max(1, length // SCORED_IN_SPREAD), join=False)
+        if not any(_overlap(window, other) for other in taken):
+            taken.append(window)
+    usable = [window for window in taken if window.frames >= window.step]
+    return tuple(sorted(usable, key=lambda window: window.first))
+
+
+def full_windows(plan: EncodePlan) -> tuple[Window, ...]:
+    """Every frame, in windows of one segment."""
+    grid = plan.grid
+    return tuple(
+        Window(first, min(grid.segment_frames, grid.frames - first), 1, join=False)
+        for first in range(0, grid.frames, grid.segment_frames)
+    )
+
+
+def prove(
+    context: StageContext,
+    source: Path,
+    video: VideoFacts,
+    plan: EncodePlan,
+    videos: Sequence[EncodedRendition],
+    *,
+    max_pixels: int,
+    full: bool = False,
+) -> tuple[EncodedRendition, ...]:
+    """The same renditions with their ``windows`` measured.
+
+    Raises `InputVanished`, `Undecodable`, `MediaLimit`, `MediaCrash`.
+    """
+    windows = full_windows(plan) if full else sampled_windows(plan)
+    work = VmafWork(
+        video=video,
+        grid=plan.grid,
+        renditions=tuple(encoded.rendition for encoded in videos),
+        deinterlace=plan.deinterlace,
+        windows=windows,
+        max_pixels=max_pixels,
+    )
+    frames = sum(window.frames for window in windows)
+    context.progress.start("proof", float(frames), "frames")
+
+    def heard(message: dict[str, Any]) -> None:
+        context.progress.advance("proof", float(message.get("frames", 0)))
+
+    with ExitStack() as stack:
+        fds = {"source": _open(source, stack)}
+        for encoded in videos:
+            path = context.work / encoded.path
+            fds[f"in.{encoded.rendition.name}"] = _open(path, stack)
+        answer = context.sandbox.run(
+            TASK,
+            codec.dump(work),
+            fds=fds,
+            limits=_limits(plan, len(windows), frames),
+            on_message=heard,
+        )
+    done = codec.load(VmafDone, answer)
+    context.progress.end("proof", f"{len(windows)} windows, {_lowest(done.windows)}")
+    return tuple(
+        replace(
+            encoded,
+            windows=tuple(w for w in done.windows if w.rendition == encoded.rendition.name),
+        )
+        for encoded in videos
+    )
+
+
+def _limits(plan: EncodePlan, windows: int, frames: int) -> Limits:
+    """Generous: a second for each megapixel of each rung's frames, and a long GOP a window."""
+    pixels = max(rendition.width * rendition.height for rendition in plan.renditions)
+    each = len(plan.renditions) * max(1, pixels >> 20)
+    cpu_s = 120 + frames * each + windows * 60
+    return Limits(memory_bytes=4 << 30, cpu_s=cpu_s, wall_s=4.0 * cpu_s)
+
+
+def _lowest(windows: Sequence[QualityWindow]) -> str:
+    worst = min(windows, key=lambda window: window.vmaf_mean, default=None)
+    return "" if worst is None else f"lowest VMAF {worst.vmaf_mean:.1f} ({worst.rendition})"
+
+
+def _open(path: Path, stack: ExitStack) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InputVanished(f"{path.name} cannot be read", error.strerror or "") from error
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _evenly(values: Sequence[int], most: int) -> list[int]:
+    if len(values) <= most:
+        return list(values)
+    return [values[len(values) * index // most] for index in range(most)]
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    return one.first < other.first + other.frames and other.first < one.first + one.frames

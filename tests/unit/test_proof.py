@@ -1,0 +1,136 @@
+"""VMAF windows, and scores of real encodes against a real source."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tracks
+from framegate.domain.ladder import Chunk, EncodePlan, Grid
+from framegate.domain.media import (
+    Colour,
+    Crop,
+    FieldOrder,
+    FrameRate,
+    HdrKind,
+    Rotation,
+    VideoFacts,
+)
+from framegate.errors import Undecodable
+from framegate.stages.base import StageContext
+from framegate.stages.encode.proof import full_windows, prove, sampled_windows
+from framegate.testing.sandbox import InProcessSandbox
+
+RATE = Fraction(24000, 1001)
+
+
+class Quiet:
+    def start(self, stage: str, total: float | None, unit: str) -> None: ...
+    def advance(self, stage: str, done: float) -> None: ...
+    def end(self, stage: str, note: str = "") -> None: ...
+
+
+def facts_of(path: Path, frames: int) -> VideoFacts:
+    """Facts of a track that `tracks.make` made, read back."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        base = Fraction(stream.time_base)
+        keys = tuple(p.pts for p in container.demux(stream) if p.size and p.is_keyframe)
+        width, height = stream.width, stream.height
+    return VideoFacts(
+        0, "h264", "High", width, height, width, height, Fraction(1), Rotation(), Crop(),
+        "yuv420p", 8, "420", False,
+        Colour(None, None, None, None, "bt709", "bt709", "bt709", False),
+        HdrKind.SDR, FieldOrder.PROGRESSIVE, 0.0,
+        FrameRate(RATE, RATE, False, 1 / RATE, 1 / RATE),
+        base, Fraction(0), None, frames / RATE, None, frames, keys, True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VideoFacts]:
+    work = tmp_path_factory.mktemp("source")
+    _, videos, _ = tracks.make(work, RATE, 120, audio=0, names=("360p",), crf=10)
+    path = work / videos[0].path
+    return path, facts_of(path, 120)
+
+
+def context(work: Path) -> StageContext:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return StageContext(InProcessSandbox(), work, Quiet(), lambda: now)
+
+
+def test_a_copy_scores_high_and_a_ruin_low(source: tuple[Path, VideoFacts], tmp_path: Path) -> None:
+    path, facts = source
+    plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, names=("360p",), crf=48)
+    (ruined,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
+    (tmp_path / videos[0].path).write_bytes(path.read_bytes())
+    (copied,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
+    assert min(window.vmaf_min for window in copied.windows) > 97
+    assert max(window.vmaf_mean for window in copied.windows) > 99
+    assert max(window.vmaf_mean for window in ruined.windows) < 75
+    assert all(window.vmaf_min <= window.vmaf_mean for window in ruined.windows)
+
+
+def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
+    source: tuple[Path, VideoFacts], tmp_path: Path
+) -> None:
+    path, facts = source
+    plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, crf=24)
+    chunked = EncodePlan(plan.renditions, (), plan.grid, (Chunk(0, 0, 96), Chunk(1, 96, 24)))
+    top, low = prove(context(tmp_path), path, facts, chunked, videos, max_pixels=1 << 20)
+    assert [(w.first_frame, w.frames, w.join) for w in top.windows] == [
+        (48, 24, False),
+        (92, 8, True),
+    ]
+    for better, worse in zip(top.windows, low.windows, strict=True):
+        assert better.vmaf_mean > worse.vmaf_mean + 5
+
+
+def test_full_scores_all_frames(source: tuple[Path, VideoFacts], tmp_path: Path) -> None:
+    path, facts = source
+    plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, names=("360p",), crf=30)
+    (full,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20, full=True)
+    assert sum(window.frames for window in full.windows) == 120
+    (some,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
+    mean = sum(window.vmaf_mean * window.frames for window in full.windows) / 120
+    assert abs(mean - some.windows[0].vmaf_mean) < 5
+
+
+def test_a_rendition_that_stops_short_is_an_error(
+    source: tuple[Path, VideoFacts], tmp_path: Path
+) -> None:
+    path, facts = source
+    _, videos, _ = tracks.make(tmp_path, RATE, 60, audio=0, names=("360p",))
+    plan = tracks.plan_for(RATE, 120, audio=0, names=("360p",))
+    with pytest.raises(Undecodable, match="360p lacks frame"):
+        prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20, full=True)
+
+
+@given(
+    frames=st.integers(1, 200_000),
+    rate=st.sampled_from([Fraction(1), Fraction(25), Fraction(30000, 1001), Fraction(60)]),
+    chunk_segments=st.integers(1, 20),
+)
+def test_windows_are_few_inside_and_apart(frames: int, rate: Fraction, chunk_segments: int) -> None:
+    gop = max(1, round(2 * rate))
+    grid = Grid(rate, frames, gop, 2 * gop)
+    size = grid.segment_frames * chunk_segments
+    chunks = tuple(
+        Chunk(index, first, min(size, frames - first))
+        for index, first in enumerate(range(0, frames, size))
+    )
+    plan = EncodePlan((), (), grid, chunks)
+    windows = sampled_windows(plan)
+    assert 1 <= len(windows) <= 16
+    end = 0
+    for window in windows:
+        assert window.first >= end
+        assert 1 <= window.step <= window.frames
+        end = window.first + window.frames
+        assert end <= frames
+    assert sum(window.frames for window in full_windows(plan)) == frames
