@@ -8,45 +8,12 @@ from pathlib import Path
 
 # What a folder is searched for. A file named outright is taken whatever it is called.
 VIDEO_EXTENSIONS = frozenset(
-    [
-        "3g2",
-        "3gp",
-        "asf",
-        "avi",
-        "divx",
-        "dv",
-        "f4v",
-        "flv",
-        "ivf",
-        "m1v",
-        "m2t",
-        "m2ts",
-        "m2v",
-        "m4v",
-        "mjpeg",
-        "mjpg",
-        "mkv",
-        "mov",
-        "mp4",
-        "mp4v",
-        "mpe",
-        "mpeg",
-        "mpg",
-        "mts",
-        "mxf",
-        "nut",
-        "ogg",
-        "ogm",
-        "ogv",
-        "qt",
-        "rm",
-        "rmvb",
-        "ts",
-        "vob",
-        "webm",
-        "wmv",
-        "y4m",
-    ]
+    {
+        *("3g2", "3gp", "asf", "avi", "divx", "dv", "f4v", "flv", "ivf", "m1v", "m2t", "m2ts"),
+        *("m2v", "m4v", "mjpeg", "mjpg", "mkv", "mov", "mp4", "mp4v", "mpe", "mpeg", "mpg"),
+        *("mts", "mxf", "nut", "ogg", "ogm", "ogv", "qt", "rm", "rmvb", "ts", "vob", "webm"),
+        *("wmv", "y4m"),
+    }
 )
 # What marks a folder as made by framegate: its own output is never its input.
 OUTPUT_MARKS = ("report.json", "verdict.json")
