@@ -93,8 +93,8 @@ def graph(path: Path) -> bytes:
     """
     arrays = torchfile.read(path)
     net = _Graph(arrays)
-    net.weight("zero", np.float32(0).reshape(()))
-    net.weight("six", np.float32(6).reshape(()))
+    net.weight("zero", np.zeros((), np.float32))
+    net.weight("six", np.full((), 6, np.float32))
     edge, channels = net.convolve("image", "_conv_stem", "_bn0", stride=2)
     edge = net.relu6(edge)
     for index in range(_BLOCKS):

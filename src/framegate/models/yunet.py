@@ -1,0 +1,62 @@
+"""YuNet, run by OpenCV's own decoder of its outputs, as the vendor's package does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from framegate.errors import ComponentMissing, Internal
+
+MIN_SCORE = 0.6  # the vendor's; below it most boxes are not faces
+_OVERLAP = 0.3  # IoU from which two boxes are one face (the vendor's)
+_MOST_FACES = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A box in pixels of the picture (it may reach over the edge) and the model's score."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float
+
+
+class FaceFinder:
+    """One loaded detector. Calls are serialised: OpenCV's networks are not safe for threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `ComponentMissing` when OpenCV cannot load the file."""
+        self._lock = Lock()
+        try:
+            self._detector = cv2.FaceDetectorYN.create(
+                str(path), "", (320, 320), MIN_SCORE, _OVERLAP, _MOST_FACES
+            )
+        except cv2.error as error:
+            raise ComponentMissing("model yunet", "OpenCV cannot load it") from error
+
+    def find(self, pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
+        """Faces in an RGB picture, largest first."""
+        height, width = pixels.shape[:2]
+        bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        try:
+            with self._lock:
+                self._detector.setInputSize((width, height))
+                answer = self._detector.detect(bgr)
+        except cv2.error as error:
+            raise Internal("model yunet", "OpenCV failed to run it") from error
+        faces_found: NDArray[np.float32] | None = answer[1]  # type: ignore[assignment]  # None: no face
+        if faces_found is None:
+            return ()
+        faces = [
+            Face(float(row[0]), float(row[1]), float(row[2]), float(row[3]), float(row[14]))
+            for row in faces_found
+            if row[2] > 1 and row[3] > 1
+        ]
+        return tuple(sorted(faces, key=lambda face: face.width * face.height, reverse=True))
