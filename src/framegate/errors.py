@@ -12,7 +12,7 @@
     │   ├── InputTooLarge       input.too_large        bytes, pixels, frames, duration
     │   └── InputVanished       input.vanished
     ├── ResourceError           this machine ran out of something; the same input may work later
-    │   ├── MediaLimit          resource.limit         a child hit its memory, CPU, file or wall limit
+    │   ├── MediaLimit          resource.limit         a child hit a memory, CPU, file or time limit
     │   ├── MediaCrash          resource.crash         a sandboxed child died on a signal
     │   ├── DiskFull            resource.disk_full
     │   └── OutputNotWritable   resource.output
@@ -25,6 +25,7 @@
     ├── AssetUnknown            asset.unknown
     ├── CaseNotOpen             case.not_open          the asset is not waiting for a person
     ├── AlreadyRunning          job.running            another process is at the same work
+    ├── Stopped                 job.stopped            Ctrl-C or a shutdown ended the work early
     └── Internal                internal
 
 Each leaf has a stable ``code`` (documented in docs/reference/errors.md), an
@@ -246,6 +247,15 @@ class AlreadyRunning(FramegateError):
     exit_code = 75
     retryable = True
     default_todo = "Wait for it to finish, or stop it and run again"
+
+
+class Stopped(FramegateError):
+    """The work was ended early on request; running children were killed."""
+
+    code = "job.stopped"
+    exit_code = 130
+    retryable = True
+    default_todo = "Run the same command again: finished steps and chunks are kept"
 
 
 class Internal(FramegateError):

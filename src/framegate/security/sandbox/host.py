@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.errors import ComponentMissing, Internal, Stopped
+from framegate.security.sandbox import jail, outcome, wire
 from framegate.security.sandbox.call import FrameHeader
+from framegate.security.sandbox.conversation import Conversation, Order
+from framegate.security.sandbox.exchange import Exchange, Tail
+from framegate.security.sandbox.facts import Capability, Usage
+from framegate.security.sandbox.launch import Launched
 from framegate.security.sandbox.limits import Limits, RingSpec
+
+OUTPUT_BYTES = 64 << 10
+CANNOT_START = 127  # as shells say it; sent by child.py
+# without these two a child is no sandbox; the others depend on the kernel's age and settings
+DEFAULT_REQUIRED = (jail.NO_NEW_PRIVILEGES, jail.SECCOMP)
+_NOTHING = "framegate.security.sandbox.child:nothing"
 
 
 class MediaSandbox(Protocol):
@@ -45,3 +62,178 @@ class MediaSandbox(Protocol):
         """Run a vendor program (absolute argv[0]) with no network and only these paths; returns
         the end of its output (at most 64 KiB). Raises as `run`; a non-zero exit is `Internal`.
         """
+
+
+class ForkServer:
+    """`MediaSandbox` with a real child for each call. Thread-safe; calls run side by side.
+
+    ``modules`` are imported once, before any fork. ``require`` names the protections
+    (`framegate.security.sandbox.jail.ALL`) without which a call is refused with
+    `ComponentMissing`; the others are used where the kernel has them, see `report`.
+    """
+
+    def __init__(
+        self, modules: Sequence[str] = (), *, require: Sequence[str] = DEFAULT_REQUIRED
+    ) -> None:
+        self._modules = tuple(modules)
+        self._require = tuple(require)
+        self._lock = threading.RLock()  # a signal handler may interrupt its holder
+        self._server: Launched | None = None
+        self._active: set[Exchange] = set()
+        self._stopping = False
+        self._used = Usage(0, 0.0, 0)
+
+    def __enter__(self) -> Self:
+        self._connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _connect(self) -> socket.socket:
+        with self._lock:
+            if self._stopping:
+                raise Stopped("no new work is taken")
+            if self._server is None or not self._server.alive():
+                self._server = Launched(self._modules)
+            assert self._server.socket is not None
+            return self._server.socket
+
+    def cancel_all(self) -> None:
+        """Kill what runs now; each of those calls raises `Stopped`. New calls are taken."""
+        for exchange in list(self._active):
+            exchange.stop()
+
+    def stop(self) -> None:
+        """Kill what runs and the fork server; later calls raise `Stopped`. May be repeated, and
+        called within a signal handler.
+        """
+        self._stopping = True
+        self.cancel_all()
+        if self._server is not None:
+            self._server.close()
+
+    def usage(self) -> Usage:
+        """What children that have ended used, as the kernel counted it."""
+        return self._used
+
+    def report(self) -> tuple[Capability, ...]:
+        """What a child is protected by on this machine, found out by making one."""
+        order = Order("report", _NOTHING, {}, {}, Limits(wall_s=30.0, cpu_s=10))
+        steps = self._converse(order, ()).steps
+        return tuple(
+            Capability(name, steps.get(name) == "", outcome.clean(steps.get(name, "unknown")))
+            for name in jail.ALL
+        )
+
+    def run(
+        self,
+        task: str,
+        request: Mapping[str, Any],
+        *,
+        fds: Mapping[str, int],
+        limits: Limits,
+        ring: RingSpec | None = None,
+        on_message: Callable[[dict[str, Any]], None] | None = None,
+        on_frame: Callable[[FrameHeader, NDArray[np.uint8]], None] | None = None,
+    ) -> dict[str, Any]:
+        """See `MediaSandbox`. Raises `ComponentMissing` without a required protection, `Stopped`
+        after `stop` or `cancel_all`.
+        """
+        name = task.rpartition(".")[2].replace(":", ".")
+        order = Order(name, task, request, fds, limits, ring, on_message, on_frame)
+        answer = self._converse(order, self._require).answer
+        assert answer is not None
+        return answer
+
+    def _converse(self, order: Order, required: Sequence[str]) -> Conversation:
+        spec = {
+            "task": order.task,
+            "limits": asdict(order.limits),
+            "ring_bytes": order.ring_bytes(),
+        }
+        with (
+            Conversation(order, required) as talk,
+            self._child(order.name, order.limits, spec, talk.far.fileno()) as exchange,
+        ):
+            talk.far.close()
+            try:
+                exchange.watch(talk.channel.fileno(), talk.read, silence=True)
+            except wire.Garbled as error:
+                raise outcome.garbled(order.name, error) from error
+            exchange.end(kill=False)
+            if talk.error is not None:
+                raise outcome.from_report(order.name, talk.error, order.limits)
+            if talk.answer is None:
+                raise exchange.failure()
+            return talk
+
+    def execute(
+        self,
+        argv: Sequence[str],
+        *,
+        readable: Sequence[Path],
+        writable: Sequence[Path],
+        limits: Limits,
+    ) -> str:
+        """See `MediaSandbox`. Silence is not watched: a program need not print."""
+        name = Path(argv[0]).name
+        spec = {
+            "argv": list(argv),
+            "readable": [str(path.resolve()) for path in readable],
+            "writable": [str(path.resolve()) for path in writable],
+            "limits": asdict(limits),
+        }
+        out, far = os.pipe2(os.O_CLOEXEC)
+        with contextlib.ExitStack() as closing:
+            closing.callback(os.close, out)
+            try:
+                tail = Tail(out, OUTPUT_BYTES)
+                exchange = closing.enter_context(self._child(name, limits, spec, far))
+            finally:
+                os.close(far)
+            exchange.watch(out, tail.read, silence=False)
+            exchange.end(kill=False)
+            if exchange.ended is None or exchange.ended.code < 0:
+                raise exchange.failure()
+            text = tail.text()
+            if exchange.ended.code == 0:
+                return text
+            last = outcome.clean(text.strip().rpartition("\n")[2], 300)
+            if exchange.ended.code == CANNOT_START:
+                raise ComponentMissing(f"{name} could not be started", last)
+            error = Internal(f"{name} failed", f"exit code {exchange.ended.code}: {last}")
+            error.add_note(text[-4000:])
+            raise error
+
+    @contextlib.contextmanager
+    def _child(
+        self, name: str, limits: Limits, spec: dict[str, Any], channel: int
+    ) -> Iterator[Exchange]:
+        exchange = Exchange(name, limits)
+        try:
+            server = self._connect()
+            self._active.add(exchange)
+            try:
+                exchange.ask(server, spec, channel)
+            except OSError as error:
+                raise Internal(f"{name} could not start", "the fork server has ended") from error
+            if self._stopping:
+                exchange.stop()  # it came too late for `stop` to see it
+            yield exchange
+        except BaseException:
+            exchange.end(kill=True)
+            raise
+        finally:
+            self._active.discard(exchange)
+            exchange.close()
+            self._count(exchange)
+
+    def _count(self, exchange: Exchange) -> None:
+        if exchange.ended is not None:
+            with self._lock:
+                self._used = Usage(
+                    self._used.calls + 1,
+                    self._used.cpu_s + exchange.ended.cpu_s,
+                    max(self._used.peak_bytes, exchange.ended.peak_bytes),
+                )
