@@ -33,3 +33,17 @@ class Asset:
     details: AssetDetails
     first_seen: datetime
     duplicate_of: str | None = None  # name under which the same bytes came first
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """The file that was hashed, so that later steps can tell that they read the same one.
+
+    ``path`` is absolute, as given (links are followed when it is opened).
+    """
+
+    path: str
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int

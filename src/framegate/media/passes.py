@@ -29,7 +29,7 @@ _PROBED_FRAMES = 24
 _PROBED_PIXELS = 24 * 1920 * 1088  # what those cost at 1080p; larger pictures get fewer frames
 _SEEKS = 3
 _DELAY = 48  # packets that may go into a decoder before its first frame comes out
-_REPORT_EVERY = 20_000  # packets
+_REPORT_EVERY = 500  # packets; the largest hold a megabyte, and silence gets a child killed
 
 
 @dataclass(slots=True)

@@ -1,0 +1,91 @@
+"""Source files: opened read-only, and told apart from what may lie at their path later.
+
+Sources stay where their owner put them. Whoever reads one gets a descriptor of its own, because an
+open file description has one offset and readers in parallel would fight over it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from framegate.domain.asset import SourceFile
+from framegate.errors import FramegateError, InputVanished, NotAVideo
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def open_file(path: Path) -> tuple[int, SourceFile]:
+    """A new descriptor (the caller closes it) and the file's mark. Links are followed.
+
+    Raises `InputVanished`, and `NotAVideo` for anything but a regular file; a pipe or a device is
+    never opened for long enough to block or to act.
+    """
+    try:
+        _require_regular(path.stat())
+        fd = os.open(path, _FLAGS)
+    except (OSError, ValueError) as error:
+        raise vanished(path.name, error) from error
+    try:
+        found = os.fstat(fd)
+        _require_regular(found)
+        os.set_blocking(fd, True)
+    except OSError as error:
+        os.close(fd)
+        raise vanished(path.name, error) from error
+    except FramegateError:
+        os.close(fd)
+        raise
+    return fd, mark(path, found)
+
+
+def open_unchanged(source: SourceFile) -> int:
+    """A new descriptor of the very file that was hashed. Raises `InputVanished` when it is gone,
+    replaced or changed.
+    """
+    path = Path(source.path)
+    fd, found = open_file(path)
+    if found != source:
+        os.close(fd)
+        raise InputVanished(
+            f"{path.name} is not the file that was taken in",
+            "it was changed or replaced since",
+            "Run again to take in the file as it is now",
+        )
+    return fd
+
+
+def mark(path: Path, found: os.stat_result) -> SourceFile:
+    """The mark of an open file."""
+    return SourceFile(
+        path=os.fspath(path.absolute()),
+        device=found.st_dev,
+        inode=found.st_ino,
+        size_bytes=found.st_size,
+        modified_ns=found.st_mtime_ns,
+    )
+
+
+def vanished(name: str, error: OSError | ValueError) -> InputVanished:
+    """Why a file cannot be read."""
+    if isinstance(error, ValueError):
+        return InputVanished(f"{name} cannot be read", "the name holds a NUL")
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return InputVanished(f"{name} is not there")
+    return InputVanished(f"{name} cannot be read", error.strerror or type(error).__name__)
+
+
+def _require_regular(found: os.stat_result) -> None:
+    if stat.S_ISREG(found.st_mode):
+        return
+    kind = next((words for test, words in _KINDS if test(found.st_mode)), "no regular file")
+    raise NotAVideo("The path is not a file", f"it is {kind}")
