@@ -1,0 +1,50 @@
+"""``framegate doctor``: what this machine can decode, encode and run, and why not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from framegate.cli.answer import answering, console, print_json
+from framegate.errors import ComponentMissing
+from framegate.ops.doctor import Check, State, examine
+from framegate.security.sandbox.host import ForkServer
+from framegate.settings import load
+
+_MARKS = {State.OK: "[green]✓[/]", State.LIMITED: "[yellow]~[/]", State.FAILED: "[red]✗[/]"}
+
+
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False
+) -> None:
+    """Say what this machine can decode, encode and run, and why not.
+
+    Exit code 0 when `framegate process` can work, 69 when something that it needs is missing.
+    """
+    with answering(as_json=as_json):
+        out = console()
+        checks: list[Check] = []
+        group = ""
+        with ForkServer(("framegate.media.encoders", "framegate.media.decoders")) as sandbox:
+            for check in examine(load(), sandbox):
+                checks.append(check)
+                if as_json:
+                    continue
+                if check.group != group:
+                    group = check.group
+                    out.print(f"\n[bold]{group}[/]")
+                out.print(f" {_MARKS[check.state]} {check.name:<18}", end="")
+                out.print(check.detail, markup=False)
+                if check.todo and check.state is not State.OK:
+                    out.print(f"   {'':<18}[dim]{check.todo}[/]")
+        failed = [check for check in checks if check.state is State.FAILED]
+        if as_json:
+            print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
+        if failed:
+            raise ComponentMissing(
+                f"{len(failed)} of {len(checks)} checks failed",
+                ", ".join(f"{check.group}/{check.name}" for check in failed),
+                "Mend what is named above",
+            )
