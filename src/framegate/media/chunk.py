@@ -238,7 +238,8 @@ class _Rung:
                 continue  # keep taking frames, so that the decoder never waits for a dead rung
 
     def _encode(self) -> None:
-        with output(self._fd, "nut") as container:
+        # NUT keeps no DTS, so the first one may be negative; FFmpeg would shift the PTS for it
+        with output(self._fd, "nut", avoid_negative_ts="disabled") as container:
             stream = add_encoder(container, self.rendition)
             while True:
                 frame = self._queue.get()

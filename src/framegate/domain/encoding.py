@@ -1,0 +1,105 @@
+"""What is asked of the encoders and what they answer: requests, answers, receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from framegate.domain.ladder import AudioRendition, Chunk, Grid, Rendition
+from framegate.domain.media import VideoFacts
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkWork:
+    """One chunk, for all its renditions."""
+
+    video: VideoFacts  # ``keyframes`` cut down to those worth seeking to, ascending
+    grid: Grid
+    chunk: Chunk
+    renditions: tuple[Rendition, ...]
+    deinterlace: bool
+    max_pixels: int  # width x height that a decoder may reach
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPart:
+    """One rendition of one chunk. ``segment_bytes`` follow the grid's segments."""
+
+    rendition: str
+    frames: int
+    size_bytes: int  # of the packets
+    extradata_sha256: str
+    first_pts: int  # output frame numbers
+    last_pts: int
+    reorder_frames: int  # how far packets run behind their presentation: DTS starts so far early
+    keyframes: tuple[int, ...]
+    segment_bytes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDone:
+    """What encoding a chunk answers."""
+
+    parts: tuple[EncodedPart, ...]
+    source_frames: int  # decoded, pre-roll included
+    corrupt_packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFile:
+    """A finished file of a chunk."""
+
+    rendition: str
+    path: str  # relative to the asset's work folder
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkReceipt:
+    """Proof that a chunk is done: its identity, its files with their hashes, its numbers."""
+
+    id: str  # SHA-256 over everything that the bytes depend on
+    index: int
+    files: tuple[ChunkFile, ...]
+    done: ChunkDone
+
+
+@dataclass(frozen=True, slots=True)
+class JoinWork:
+    """Chunks of one rendition to one track."""
+
+    frame_rate: Fraction
+    frames: int
+    chunk_bytes: tuple[int, ...]  # sizes of the NUT files, in the order they come
+    reorder_frames: int
+    extradata_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioWork:
+    """One audio track, whole."""
+
+    audio: AudioRendition
+    video_start: Fraction  # source time of the video's first frame, s
+    samples: int  # of the output: the video's length at the output rate
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDone:
+    """What encoding an audio track answers."""
+
+    packets: int
+    priming_samples: int
+    source_frames: int
+    corrupt_packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """What the media build of this machine can encode, and the versions that bytes depend on."""
+
+    software: dict[str, bool]  # by output codec
+    hardware_built_in: tuple[str, ...]  # in the build; whether a card is there is another matter
+    libraries: dict[str, str]

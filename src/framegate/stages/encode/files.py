@@ -1,0 +1,123 @@
+"""Files of the encode: written whole or not at all, hashed, fed to a task through one pipe."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from framegate.domain.encoding import ChunkFile
+from framegate.errors import DiskFull, Internal, OutputNotWritable
+
+BLOCK = 1 << 20
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Raises `DiskFull` and `OutputNotWritable` for what the system says of ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"{path.name} cannot be written", "no space left on the device"
+            ) from error
+        raise OutputNotWritable(f"{path.name} cannot be written", error.strerror or "") from error
+
+
+@contextmanager
+def opened_again(fd: int) -> Iterator[int]:
+    """The same file with an offset of its own, read-only."""
+    again = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield again
+    finally:
+        os.close(again)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[int]:
+    """A descriptor whose bytes become ``path`` when the block ends well: fsync, then rename."""
+    part = path.with_name(f"{path.name}.part")
+    fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            yield fd
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        part.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def sha256(path: Path) -> str:
+    """Of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Feed:
+    """Files one after the other through a pipe, hashed on the way: one descriptor for a task,
+    however many chunks there are. A context manager; `check` after the task has read it all.
+    """
+
+    def __init__(self, work: Path, files: Sequence[ChunkFile]) -> None:
+        self._work = work
+        self._files = files
+        self._failure: Exception | None = None
+        self.fd, self._end = os.pipe2(os.O_CLOEXEC)
+        self._thread = threading.Thread(target=self._run, name="feed-chunks", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self.fd)  # a writer that still waits is woken by a broken pipe
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raises `Internal` when a file was not the one in its receipt, `OSError` as it came."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            for file in self._files:
+                self._send(file)
+        except BrokenPipeError:
+            pass  # the task gave up; it says why itself
+        except (OSError, Internal) as error:
+            self._failure = error
+        finally:
+            os.close(self._end)
+
+    def _send(self, file: ChunkFile) -> None:
+        digest = hashlib.sha256()
+        with (self._work / file.path).open("rb", buffering=0) as source:
+            while block := source.read(BLOCK):
+                digest.update(block)
+                rest = memoryview(block)
+                while rest:
+                    rest = rest[os.write(self._end, rest) :]
+        if digest.hexdigest() != file.sha256:
+            raise Internal("A chunk changed since it was encoded", Path(file.path).name)
