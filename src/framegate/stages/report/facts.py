@@ -1,0 +1,136 @@
+"""What the container claims beside what was measured, as rows for a table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from framegate.domain.media import Colour, MediaFacts, VideoFacts
+from framegate.stages.report.words import clock, duration, frequency, number, percent, rate, size
+
+NOT_SAID = "not said"
+SAME_DURATION = Fraction(1, 10)  # seconds: containers round, people don't notice
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``claimed`` is "" where there is nothing to compare; ``differs`` marks a contradiction."""
+
+    name: str
+    claimed: str
+    measured: str
+    differs: bool = False
+
+
+def rows(facts: MediaFacts) -> tuple[Row, ...]:
+    """Every row of the facts table."""
+    return (*_container(facts), *_video(facts.video), *_tracks(facts))
+
+
+def headline(facts: MediaFacts) -> tuple[str, ...]:
+    """The few facts that stand under the title."""
+    video = facts.video
+    sound = facts.audio[0] if facts.audio else None
+    return (
+        duration(facts.duration_measured),
+        f"{video.display_width} x {video.display_height}",
+        f"{float(video.frame_rate.measured):.4g} fps"
+        + (", variable" if video.frame_rate.variable else ""),
+        f"{video.codec.upper()}, {video.bit_depth}-bit {video.hdr.upper()}",
+        f"{sound.codec.upper()}, {sound.layout}" if sound else "no sound",
+        size(facts.size_bytes),
+    )
+
+
+def _container(facts: MediaFacts) -> Iterable[Row]:
+    claimed, measured = facts.duration_claimed, facts.duration_measured
+    yield Row("Container", facts.container_claimed or NOT_SAID, facts.container)
+    yield Row(
+        "Duration",
+        NOT_SAID if claimed is None else f"{float(claimed):.3f} s",
+        f"{float(measured):.3f} s ({clock(measured)})",
+        differs=claimed is not None and abs(claimed - measured) > SAME_DURATION,
+    )
+    yield Row("Size and rate", "", f"{size(facts.size_bytes)}, {rate(facts.bit_rate)}")
+    if facts.truncated or facts.corrupt_packets:
+        text = f"{percent(facts.readable_share)} readable, "
+        text += f"{number(facts.corrupt_packets)} damaged packets"
+        yield Row("Damage", "", text, differs=True)
+    if facts.has_edit_list:
+        yield Row("Edit list", "", "present, followed")
+
+
+def _video(video: VideoFacts) -> Iterable[Row]:
+    frames = video.frames_claimed
+    yield Row("Video", "", f"{video.codec} {video.profile or ''}, {video.pixel_format}".strip())
+    coded, shown = (video.width, video.height), (video.display_width, video.display_height)
+    yield Row(
+        "Picture",
+        f"{coded[0]} x {coded[1]} coded",
+        f"{shown[0]} x {shown[1]} shown{_turned(video)}",
+    )
+    rates = video.frame_rate
+    yield Row(
+        "Frame rate",
+        frequency(rates.claimed),
+        frequency(rates.measured) + (" on average, variable" if rates.variable else ""),
+        differs=rates.variable,
+    )
+    yield Row(
+        "Frames",
+        NOT_SAID if frames is None else number(frames),
+        number(video.frames_measured),
+        differs=frames is not None and frames != video.frames_measured,
+    )
+    yield Row(
+        "Scan",
+        video.field_order_claimed,
+        f"{percent(video.interlaced_measured)} of probed frames interlaced"
+        if video.interlaced_measured
+        else "progressive",
+    )
+    yield Row("Colour", _colour_claimed(video.colour), _colour_used(video.colour))
+    yield Row("Dynamic range", "", f"{video.hdr.upper()}, {video.bit_depth} bit, {video.chroma}")
+    yield Row("Keyframes", "", number(len(video.keyframes)))
+
+
+def _turned(video: VideoFacts) -> str:
+    parts = []
+    if video.rotation.clockwise_deg:
+        parts.append(f"turned {video.rotation.clockwise_deg}°")
+    if video.rotation.flip_horizontal:
+        parts.append("mirrored")
+    if video.sample_aspect != 1:
+        parts.append(f"pixels {video.sample_aspect.numerator}:{video.sample_aspect.denominator}")
+    crop = video.clean_aperture
+    if crop.left or crop.top or crop.right or crop.bottom:
+        parts.append("cropped to the clean aperture")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _colour_claimed(colour: Colour) -> str:
+    said = (colour.primaries_claimed, colour.transfer_claimed, colour.matrix_claimed)
+    if not any(said) and colour.range_claimed is None:
+        return NOT_SAID
+    return " / ".join(part or "?" for part in said)
+
+
+def _colour_used(colour: Colour) -> str:
+    span = "full" if colour.full_range else "limited"
+    return f"{colour.primaries} / {colour.transfer} / {colour.matrix}, {span} range"
+
+
+def _tracks(facts: MediaFacts) -> Iterable[Row]:
+    for track in facts.audio:
+        words = f"{track.codec}, {track.layout}, {track.sample_rate / 1000:g} kHz"
+        if track.start:
+            words += f", starts at {float(track.start):+.3f} s"
+        yield Row(f"Audio {track.index}", track.language or "language not said", words)
+    for text in facts.text:
+        words = f"{text.codec}{' inside the video' if text.embedded else ''}"
+        yield Row(f"Text {text.index}", text.language or "language not said", words)
+    for note in facts.dropped:
+        yield Row("Left out", "", note)
+    for note in facts.warnings:
+        yield Row("Warning", "", note, differs=True)

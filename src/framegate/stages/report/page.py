@@ -1,0 +1,225 @@
+"""The HTML page: what the template is given, and the policy that keeps the page harmless.
+
+Titles and file names are hostile: everything goes through Jinja's autoescape, and the page's own
+Content-Security-Policy allows exactly this style sheet and this script (by hash), pictures inside
+the page, and media beside it. It never loads from a network of its own accord.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from framegate.domain.findings import Finding, Status
+from framegate.domain.ladder import QualityWindow
+from framegate.domain.policy import Action, Reason
+from framegate.domain.report import ReportInput
+from framegate.domain.screening import Screening
+from framegate.stages.report import evidence, facts, timeline, words
+
+TOP_FINDINGS = 40  # rows; report.json has all
+REASON_TIMES = 6  # places named for each reason
+VMAF_FLOOR = 60.0  # the chart starts here: below it, every picture is bad
+
+HEADLINES = {
+    Action.ALLOW: ("Allowed", "No rule of the policy speaks against publishing this video."),
+    Action.RESTRICT: ("Restricted", "The video may be published to a limited audience."),
+    Action.REVIEW: ("Waiting for a person", "The policy leaves this decision to a person."),
+    Action.BLOCK: ("Blocked", "The policy forbids publishing this video."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """One label's findings in short."""
+
+    label: str
+    analysers: str
+    count: int
+    peak: float
+    peak_at: Fraction | None
+    tone: str
+    calibrated: bool
+
+
+def render(report: ReportInput) -> str:
+    """The whole page."""
+    style, script = _asset("report.css"), _asset("report.js")
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_asset),
+    )
+    environment.filters.update(
+        clock=words.clock,
+        duration=words.duration,
+        size=words.size,
+        rate=words.rate,
+        percent=words.percent,
+        number=words.number,
+        tone=timeline.tone,
+        dsa=_dsa,
+    )
+    sheet = evidence.contact_sheet(
+        report.screening, None if report.samples is None else Path(report.samples)
+    )
+    title, sentence = headline(report)
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        verdict=report.verdict,
+        screening=report.screening,
+        coverage=report.screening.coverage,
+        csp=_csp(style, script),
+        style=Markup(style),  # noqa: S704 -- a file of this package, no input in it
+        script=Markup(script),  # noqa: S704 -- same
+        title=report.asset.details.title or report.asset.name,
+        verdict_title=title,
+        verdict_sentence=sentence,
+        headline=facts.headline(report.facts),
+        rows=facts.rows(report.facts),
+        reasons=[(reason, _strongest(reason), _times(reason)) for reason in report.verdict.reasons],
+        hard_to_watch=bool(evidence.sensitive_samples(report.screening)),
+        timeline=timeline.build(report.screening, report.facts),
+        sheet=sheet,
+        labels=list(label_rows(report.screening)),
+        findings=top_findings(report.screening.findings),
+        findings_total=len(report.screening.findings),
+        vmaf=_vmaf(report),
+        peak_rate=max((r.bitrate_peak for r in report.renditions), default=1),
+        slowest=max((t.wall_s for t in report.timings), default=1.0) or 1.0,
+    )
+
+
+def headline(report: ReportInput) -> tuple[str, str]:
+    """The verdict in a word or two, and in a sentence."""
+    verdict = report.verdict
+    title, sentence = HEADLINES[verdict.action]
+    if verdict.action is Action.RESTRICT and verdict.audience:
+        title = f"Restricted to {verdict.audience}"
+    last = report.decisions[-1] if report.decisions else None
+    if last is not None and last.actor.startswith("person:") and last.verdict == verdict:
+        sentence = f"Decided by {last.actor.removeprefix('person:')}: {last.note or 'no note'}."
+    return title, sentence
+
+
+def label_rows(screening: Screening) -> Iterable[LabelRow]:
+    """Labels by their peak, highest first."""
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for finding in screening.findings:
+        if finding.status is Status.OK and _number(finding) is not None:
+            groups[finding.label].append(finding)
+    for label, group in sorted(groups.items(), key=lambda g: (-max(map(_value, g[1])), g[0])):
+        best = max(group, key=_value)
+        yield LabelRow(
+            label=label,
+            analysers=", ".join(sorted({finding.analyser for finding in group})),
+            count=len(group),
+            peak=_value(best),
+            peak_at=best.span.start if best.span else None,
+            tone=timeline.tone(_value(best)),
+            calibrated=all(finding.score is not None for finding in group),
+        )
+
+
+def top_findings(findings: Sequence[Finding]) -> list[tuple[Finding, float]]:
+    """The highest scores, at most `TOP_FINDINGS`, those that say something."""
+    told = [(f, _value(f)) for f in findings if f.status is Status.OK]
+    told = [(f, value) for f, value in told if value >= evidence.BLUR_FROM]
+    return sorted(told, key=lambda pair: (-pair[1], repr(pair[0])))[:TOP_FINDINGS]
+
+
+def _number(finding: Finding) -> float | None:
+    return finding.raw_score if finding.score is None else finding.score
+
+
+def _value(finding: Finding) -> float:
+    number = _number(finding)
+    return -1.0 if number is None or not math.isfinite(number) else number
+
+
+def _strongest(reason: Reason) -> Finding | None:
+    return max(reason.findings, key=_value, default=None)
+
+
+def _times(reason: Reason) -> list[Fraction]:
+    """Where to look first: the starts of the strongest findings, in order of time."""
+    ranked = sorted(reason.findings, key=_value, reverse=True)[:REASON_TIMES]
+    return sorted({finding.span.start for finding in ranked if finding.span})
+
+
+@dataclass(frozen=True, slots=True)
+class VmafRow:
+    """VMAF of one rendition; None where no window was measured."""
+
+    name: str
+    mean: float | None
+    worst: float | None
+    windows: tuple[tuple[QualityWindow, float, float, float, float], ...]  # x, width, top, bottom
+
+
+def _vmaf(report: ReportInput) -> dict[str, VmafRow]:
+    table: dict[str, VmafRow] = {}
+    for encoded in report.renditions:
+        total = max(1, encoded.frames)
+        found = encoded.windows
+        weight = sum(w.frames for w in found)
+        table[encoded.rendition.name] = VmafRow(
+            name=encoded.rendition.name,
+            mean=sum(w.vmaf_mean * w.frames for w in found) / weight if weight else None,
+            worst=min((w.vmaf_min for w in found), default=None),
+            windows=tuple(
+                (
+                    window,
+                    window.first_frame / total * 100,
+                    max(0.8, window.frames / total * 100),
+                    _vmaf_y(window.vmaf_mean),
+                    _vmaf_y(window.vmaf_min),
+                )
+                for window in found
+            ),
+        )
+    return table
+
+
+def _vmaf_y(value: float) -> float:
+    """Percent from the top of a chart that spans `VMAF_FLOOR`..100."""
+    return (100 - min(100.0, max(VMAF_FLOOR, value))) / (100 - VMAF_FLOOR) * 100
+
+
+def _dsa(category: str) -> str:
+    return category.removeprefix("STATEMENT_CATEGORY_").replace("_", " ").capitalize()
+
+
+def _csp(style: str, script: str) -> str:
+    """Nothing but what is in this page, and media beside it."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data: 'self'",
+            "media-src 'self' blob:",
+            f"style-src '{_digest(style)}'",
+            f"script-src '{_digest(script)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _asset(name: str) -> str:
+    return (files("framegate.stages.report") / "templates" / name).read_text("utf-8")

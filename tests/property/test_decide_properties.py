@@ -1,0 +1,138 @@
+"""What decide promises, on generated screenings."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framegate.domain.findings import AnalyserRun, Finding, Span, Status
+from framegate.domain.policy import Action, Policy, Rule
+from framegate.stages.decide import SEVERITY, covers, decide
+from framegate.testing.reports import media_facts, screening
+
+LABELS = (
+    "sexual",
+    "sexual.explicit",
+    "sexual.explicit.nudity",
+    "sexual-health",
+    "violence.graphic",
+    "child-safety.match",
+)
+scores = st.none() | st.sampled_from([float("nan"), float("inf")]) | st.floats(0, 1)
+audiences = st.sampled_from(["12+", "16+", "18+", "members"])
+
+
+@st.composite
+def findings(draw: st.DrawFn, *, calibrated: bool = True) -> Finding:
+    sample = draw(st.none() | st.integers(0, 4))
+    start = Fraction(draw(st.integers(0, 20)), 2)
+    return Finding(
+        analyser=draw(st.sampled_from(["nsfw", "graphic", "list"])),
+        analyser_version="1",
+        label=draw(st.sampled_from(LABELS)),
+        status=draw(st.sampled_from([Status.OK, Status.OK, Status.OK, Status.UNAVAILABLE])),
+        raw_score=draw(scores),
+        score=draw(scores) if calibrated else None,
+        calibration_id=draw(st.none() | st.just("c1")) if calibrated else None,
+        span=draw(st.none() | st.just(Span(start, start + 1))),
+        sample=sample,
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn, index: int, *, calibration: bool | None = None) -> Rule:
+    action = draw(st.sampled_from(list(Action)))
+    return Rule(
+        id=f"rule-{index}",
+        label=draw(st.sampled_from(LABELS)),
+        threshold=draw(st.sampled_from([0.0, 0.3, 0.7, 1.0])),
+        action=action,
+        audience=draw(audiences) if action is Action.RESTRICT else "",
+        require_calibration=draw(st.booleans()) if calibration is None else calibration,
+        min_samples=draw(st.integers(1, 3)),
+    )
+
+
+@st.composite
+def policies(draw: st.DrawFn, *, calibration: bool | None = None) -> Policy:
+    count = draw(st.integers(0, 5))
+    return Policy(
+        name="p",
+        version="1",
+        sha256="0" * 64,
+        rules=tuple(draw(rules(index, calibration=calibration)) for index in range(count)),
+        required=tuple(draw(st.lists(st.sampled_from(["nsfw", "graphic"]), max_size=2))),
+        max_gap_s=draw(st.none() | st.sampled_from([0.5, 1.0, 2.0])),
+    )
+
+
+def run(name: str, level: str, status: Status = Status.OK) -> AnalyserRun:
+    return AnalyserRun(name, "1", level, status, "", ())
+
+
+RUNS = (run("nsfw", "detectors"), run("graphic", "detectors"), run("list", "hash"))
+FACTS = media_facts()
+BASE = screening(samples=6)
+
+
+@given(st.lists(findings(), max_size=8), policies(), st.randoms())
+def test_order_and_repeats_do_not_matter(
+    found: list[Finding], policy: Policy, chance: random.Random
+) -> None:
+    first = decide(replace(BASE, findings=tuple(found), runs=RUNS), FACTS, policy)
+    shuffled = found + found[:2]
+    chance.shuffle(shuffled)
+    turned = replace(policy, rules=policy.rules[::-1])
+    runs = RUNS[::-1]
+    # repr: NaN is not equal to itself, and a verdict must be the same to the letter
+    again = decide(replace(BASE, findings=tuple(shuffled), runs=runs), FACTS, turned)
+    assert repr(again) == repr(first)
+
+
+@given(st.lists(findings(), max_size=6), findings(), policies())
+def test_one_finding_more_is_never_milder(
+    found: list[Finding], more: Finding, policy: Policy
+) -> None:
+    before = decide(replace(BASE, findings=tuple(found), runs=RUNS), FACTS, policy)
+    after = decide(replace(BASE, findings=(*found, more), runs=RUNS), FACTS, policy)
+    assert SEVERITY[after.action] >= SEVERITY[before.action]
+    assert after.escalate >= before.escalate
+
+
+@given(st.lists(findings(calibrated=False), max_size=8), policies(calibration=True))
+def test_uncalibrated_never_blocks(found: list[Finding], policy: Policy) -> None:
+    guessed = tuple(f for f in found if f.analyser != "list")
+    verdict = decide(replace(BASE, findings=guessed, runs=RUNS), FACTS, policy)
+    assert verdict.action is not Action.BLOCK
+    assert verdict.guarantee is None
+
+
+@given(st.lists(findings(), max_size=8), policies())
+def test_reasons_explain_the_verdict(found: list[Finding], policy: Policy) -> None:
+    verdict = decide(replace(BASE, findings=tuple(found), runs=RUNS), FACTS, policy)
+    worst = max((SEVERITY[r.action] for r in verdict.reasons), default=0)
+    assert SEVERITY[verdict.action] == worst
+    for reason in verdict.reasons:
+        assert reason.words
+        rule = next((r for r in policy.rules if r.id == reason.rule), None)
+        if rule is not None:
+            assert reason.findings
+            assert all(covers(rule.label, f.label) for f in reason.findings)
+    ends = [span.end for span in verdict.spans]
+    assert all(a < b.start for a, b in zip(ends, verdict.spans[1:], strict=False))
+
+
+@given(st.lists(findings(), max_size=4), policies(), st.sampled_from(list(Status)))
+def test_a_required_look_that_failed_needs_a_person(
+    found: list[Finding], policy: Policy, status: Status
+) -> None:
+    wanted = replace(policy, required=("nsfw",))
+    runs = (run("nsfw", "detectors", status), *RUNS[1:])
+    verdict = decide(replace(BASE, findings=tuple(found), runs=runs), FACTS, wanted)
+    if status is not Status.OK:
+        assert SEVERITY[verdict.action] >= SEVERITY[Action.REVIEW]
+        assert "framegate.required.nsfw" in {reason.rule for reason in verdict.reasons}
