@@ -35,10 +35,10 @@ def doctor(
                 if check.group != group:
                     group = check.group
                     out.print(f"\n[bold]{group}[/]")
-                out.print(f" {_MARKS[check.state]} {check.name:<18}", end="")
+                out.print(f" {_MARKS[check.state]} {check.name:<20}", end="")
                 out.print(check.detail, markup=False)
                 if check.todo and check.state is not State.OK:
-                    out.print(f"   {'':<18}[dim]{check.todo}[/]")
+                    out.print(f"   {'':<20}[dim]{check.todo}[/]")
         failed = [check for check in checks if check.state is State.FAILED]
         if as_json:
             print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
