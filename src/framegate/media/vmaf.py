@@ -22,30 +22,22 @@ from fractions import Fraction
 from typing import Any
 
 import av.logging
-from av.container import InputContainer
 from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as End
 from av.filter import Graph
 from av.filter.context import FilterContext
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
-from av.video.stream import VideoStream
 
 from framegate.domain import codec
-from framegate.domain.ladder import Chunk, Grid, QualityWindow, Rendition
+from framegate.domain.encoding import ChunkWork
+from framegate.domain.ladder import Chunk, QualityWindow, Rendition
 from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.errors import Internal, Undecodable
-from framegate.media.chunk import ChunkWork, grid_frames
-from framegate.media.container import (
-    WORK_FORMATS,
-    Tally,
-    decode_packets,
-    open_source,
-    packets,
-    vendor_errors,
-)
+from framegate.media.chunk import grid_frames
+from framegate.media.container import Tally, vendor_errors
 from framegate.media.picture import PictureGraph, Size
+from framegate.media.renditions import frames_within
 from framegate.security.sandbox import Call
 
 MODEL = "vmaf_v0.6.1"
@@ -119,7 +111,10 @@ class _Rung:
     ) -> None:
         self.scores: list[QualityWindow] = []
         self._name = rendition.name
-        self._frames = _rendition_frames(call.fd(f"in.{rendition.name}"), work)
+        spans = [(window.first, window.first + window.frames) for window in work.windows]
+        self._frames = frames_within(
+            call.fd(f"in.{rendition.name}"), work.grid, spans, max_pixels=work.max_pixels
+        )
         self._size = size
         self._scale = VideoReformatter()
         self._mean: _Comparison | None = None
@@ -150,44 +145,6 @@ class _Rung:
                 self._name, window.first, window.frames, window.join, mean, min(mean, lowest)
             )
         )
-
-
-def _rendition_frames(fd: int, work: VmafWork) -> Iterator[tuple[int, VideoFrame]]:
-    """(output frame number, picture) of all frames inside windows, in order."""
-    wanted = [(window.first, window.first + window.frames) for window in work.windows]
-    with open_source(fd, max_pixels=work.max_pixels, formats=WORK_FORMATS) as container:
-        stream = container.streams.video[0]
-        tally = Tally()
-        for gop in _gops(container, stream, tally):
-            first = _number(gop[0], work.grid)
-            if not any(start < first + len(gop) and end > first for start, end in wanted):
-                continue
-            for frame in decode_packets(gop, stream, tally=tally):
-                number = _number(frame, work.grid)
-                if any(start <= number < end for start, end in wanted):
-                    yield number, frame
-            stream.codec_context.flush_buffers()
-
-
-def _gops(
-    container: InputContainer, stream: VideoStream, tally: Tally
-) -> Iterator[list[Packet[Any]]]:
-    """Packets from one keyframe to before the next; renditions have closed GOPs only."""
-    gop: list[Packet[Any]] = []
-    for packet in packets(container, stream, tally=tally):
-        if packet.is_keyframe and gop:
-            yield gop
-            gop = []
-        gop.append(packet)
-    if gop:
-        yield gop
-
-
-def _number(timed: Packet[Any] | VideoFrame, grid: Grid) -> int:
-    if timed.pts is None or timed.time_base is None:
-        raise Undecodable("A rendition has a frame without a time")
-    base = Fraction(timed.time_base.numerator, timed.time_base.denominator)
-    return round(timed.pts * base * grid.frame_rate)
 
 
 class _Comparison:
