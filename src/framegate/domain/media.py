@@ -69,7 +69,8 @@ class Crop:
 @dataclass(frozen=True, slots=True)
 class FrameRate:
     """Frames a second. ``variable`` when measured intervals differ by more than a time base tick
-    and 2 % of the median.
+    and 2 % of the median; ``measured`` is then the mean, or the rate of the grid on which the
+    frames lie when only some (at most a tenth) are missing.
     """
 
     claimed: Fraction | None

@@ -27,6 +27,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framegate.domain.disguise import unsafe_kind
+from framegate.domain.signature import media_type_of
 from framegate.errors import (
     FramegateError,
     Internal,
@@ -108,7 +109,7 @@ def open_source(
     """Open descriptor ``fd`` from byte 0; close the result (it is a context manager).
 
     ``max_pixels`` (width x height) binds every video decoder, ``threads`` each one's threads.
-    Raises `NotAVideo`, `UnsafeInput`, `MediaLimit`.
+    Raises `NotAVideo`, `UnsafeInput`, `Undecodable`, `MediaLimit`.
     """
     options = {
         "fd": str(fd),
@@ -231,4 +232,6 @@ def _refusal(fd: int) -> FramegateError:
     kind = unsafe_kind(head)
     if kind is not None:
         return UnsafeInput("The file is not a video", f"it is {kind}")
+    if media_type_of(head) is not None:
+        return Undecodable("The file cannot be opened", "its index is missing or damaged")
     return NotAVideo("The file is not a video", "its bytes are no container that framegate reads")

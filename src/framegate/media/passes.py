@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import av
 import av.error
+import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -18,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from framegate.domain.limits import ProbeLimits
-from framegate.errors import InputTooLarge, Undecodable
+from framegate.errors import FramegateError, InputTooLarge, Undecodable
 from framegate.media.container import Tally, decode_packets, open_source, packets
 from framegate.media.tracks import Extent, Selection, codec_name
 
@@ -29,6 +31,7 @@ _PROBED_FRAMES = 24
 _PROBED_PIXELS = 24 * 1920 * 1088  # what those cost at 1080p; larger pictures get fewer frames
 _SEEKS = 3
 _DELAY = 48  # packets that may go into a decoder before its first frame comes out
+_REFUSED_SIZE = re.compile(r"Picture size (\d+)x(\d+) (?:is invalid|exceeds)")
 _REPORT_EVERY = 500  # packets; the largest hold a megabyte, and silence gets a child killed
 
 
@@ -131,7 +134,7 @@ def decode_some(
                 break  # what cannot be sought is still read in order
             found += _some_frames(container, stream, max(1, budget // (2 * _SEEKS)), tally)
     if not found:
-        raise Undecodable("No frame can be decoded", f"{tally.corrupt} packets were refused")
+        raise _no_frame(fd, index, tally.corrupt, max_pixels=max_pixels)
     return FramePass(
         first=found[0],
         interlaced=sum(frame.interlaced_frame for frame in found) / len(found),
@@ -151,6 +154,29 @@ def _some_frames(
         if len(found) >= count:
             break
     return found
+
+
+def _no_frame(fd: int, index: int, refused: int, *, max_pixels: int) -> FramegateError:
+    """Why nothing came out: FFmpeg says only in its log that a picture was over the limit."""
+    before = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with (
+            av.logging.Capture(local=False) as log,
+            open_source(fd, max_pixels=max_pixels) as container,
+        ):
+            stream: Any = container.streams[index]
+            _some_frames(container, stream, 1, Tally())
+    finally:
+        av.logging.set_level(before)
+    for _, _, line in log:
+        size = _REFUSED_SIZE.search(line)
+        if size is not None:
+            return InputTooLarge(
+                "The picture is too large",
+                f"{size[1]} x {size[2]} pixels where {max_pixels} in all are allowed",
+            )
+    return Undecodable("No frame can be decoded", f"{refused} packets were refused")
 
 
 def _bounded(source: Iterator[Packet[Any]], most: int) -> Iterator[Packet[Any]]:

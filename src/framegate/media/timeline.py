@@ -18,6 +18,7 @@ _NTSC = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 15))
 STANDARD = (*_NTSC, *(Fraction(n) for n in range(1, 241)), Fraction(25, 2), Fraction(15, 2))
 FASTEST = 1000  # frames a second; a claim beyond it is a clock, not a rate
 _VARIES = Fraction(2, 100)
+_MOSTLY = 0.9  # share of ordinary intervals that makes a track steady with gaps
 _PLAIN = 10_000  # largest denominator of a rate that is a number and not an average
 
 
@@ -54,6 +55,10 @@ def measure_timeline(
     if not variable:
         rate = _constant_rate(pts, time_base, claimed)
         nominal = 1 / (rate * time_base)
+    elif np.count_nonzero(np.abs(intervals - float(median)) <= 1) >= _MOSTLY * intervals.size:
+        # a steady clock that lost some frames: the rest still lies on its grid
+        rate = _gappy_rate(pts, time_base, claimed, median)
+        nominal = 1 / (rate * time_base) if rate is not None else median
     last = nominal
     if last_ticks is not None and abs(last_ticks - nominal) > 1:
         last = Fraction(last_ticks)
@@ -61,7 +66,7 @@ def measure_timeline(
     return Timeline(
         FrameRate(
             claimed=claimed,
-            measured=rate if rate is not None else Fraction(int(pts.size)) / duration,
+            measured=rate if rate is not None else int(pts.size) / duration,
             variable=variable,
             shortest_interval=low * time_base,
             longest_interval=max(Fraction(high), last) * time_base,
@@ -93,6 +98,21 @@ def _constant_rate(
         if rate > 0 and _fits(pts, 1 / (rate * time_base)):
             return rate
     return exact
+
+
+def _gappy_rate(
+    pts: NDArray[np.int64], time_base: Fraction, claimed: Fraction | None, median: Fraction
+) -> Fraction | None:
+    """The rate on whose grid every timestamp lies although some places are empty."""
+    guess: Fraction = 1 / (median * time_base)
+    near = [rate for rate in STANDARD if abs(rate / guess - 1) < _VARIES]
+    near.sort(key=lambda rate: (rate != claimed, abs(rate - guess)))
+    for rate in (*near, guess):
+        ticks = float(1 / (rate * time_base))
+        places = np.rint((pts - pts[0]) / ticks)
+        if np.abs((pts - pts[0]) - places * ticks).max() <= 1 + 1e-3:
+            return rate
+    return None
 
 
 def _fits(pts: NDArray[np.int64], ticks: Fraction) -> bool:
