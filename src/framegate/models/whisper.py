@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import importlib
-import mmap
+import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from errno import ENOSPC
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.errors import ComponentMissing, Internal
+from framegate.errors import ComponentMissing, DiskFull, Internal
 
 RATE = 16_000  # Hz
 _MIN_SILENCE_MS = 500  # a shorter pause does not end a stretch of speech
 _PAD_MS = 200
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,15 @@ class Heard:
     utterances: tuple[Utterance, ...] = ()
 
 
-def _join(parts: Sequence[Path]) -> bytes:
-    """The model's two halves as one, copied once (they are mapped, not read)."""
-    with ExitStack() as stack:
-        maps = [
-            stack.enter_context(
-                mmap.mmap(stack.enter_context(part.open("rb")).fileno(), 0, access=mmap.ACCESS_READ)
-            )
-            for part in parts
-        ]
-        return b"".join(maps)
+def _compose(files: Sequence[Path], folder: Path) -> None:
+    """The model folder that CTranslate2 reads: small files linked, the weights' halves joined."""
+    *small, first, second = files
+    for path in small:
+        folder.joinpath(path.name).symlink_to(path)
+    with folder.joinpath("model.bin").open("wb") as whole:
+        for half in (first, second):
+            with half.open("rb") as part:
+                shutil.copyfileobj(part, whole, _COPY_BYTES)
 
 
 class Listener:
@@ -78,20 +79,17 @@ class Listener:
 
     def _whisper(self) -> Any:  # noqa: ANN401 - the vendor's object
         if self._model is None:
-            config, tokenizer, vocabulary, *halves = self._files
-            self._model = importlib.import_module("faster_whisper").WhisperModel(
-                "whisper-base",
-                device="cpu",
-                compute_type="int8",
-                cpu_threads=self._threads,
-                num_workers=1,
-                files={
-                    "config.json": config.read_bytes(),
-                    "tokenizer.json": tokenizer.read_bytes(),
-                    "vocabulary.txt": vocabulary.read_bytes(),
-                    "model.bin": _join(halves),
-                },
-            )
+            # Given in memory instead, CTranslate2 keeps a copy of the file for as long as it lives.
+            with TemporaryDirectory(prefix="framegate-whisper-") as folder:
+                _compose(self._files, Path(folder))
+                self._model = importlib.import_module("faster_whisper").WhisperModel(
+                    folder,
+                    device="cpu",
+                    compute_type="int8",
+                    cpu_threads=self._threads,
+                    num_workers=1,
+                    local_files_only=True,
+                )
         return self._model
 
     def listen(self, sound: NDArray[np.float32]) -> Heard:
@@ -99,6 +97,10 @@ class Listener:
         try:
             with self._lock:
                 return self._listen(sound)
+        except OSError as error:
+            if error.errno == ENOSPC:
+                raise DiskFull("temporary folder", "Whisper's weights need 145 MB there") from error
+            raise Internal("model whisper-base", f"it failed ({error.strerror})") from error
         except Exception as error:  # ctranslate2 and onnxruntime raise bare exceptions
             raise Internal("model whisper-base", f"it failed ({type(error).__name__})") from error
 
