@@ -1,1 +1,5 @@
-"""The framegate command."""
+"""The ``framegate`` command."""
+
+from framegate.cli.app import main
+
+__all__ = ["main"]
