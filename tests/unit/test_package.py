@@ -1,7 +1,6 @@
 """Packaging real tracks with the real packager."""
 
 import hashlib
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,28 +11,15 @@ import tracks
 from framegate.domain.ladder import EncodePlan
 from framegate.domain.package import Packaged, TrackKind
 from framegate.errors import Internal
-from framegate.stages.base import StageContext
 from framegate.stages.encode import manifests
 from framegate.stages.encode.package import package
 from framegate.stages.encode.verify import verify
-from framegate.testing.sandbox import InProcessSandbox
-
-
-class Quiet:
-    def start(self, stage: str, total: float | None, unit: str) -> None: ...
-    def advance(self, stage: str, done: float) -> None: ...
-    def end(self, stage: str, note: str = "") -> None: ...
-
-
-def context(work: Path) -> StageContext:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return StageContext(InProcessSandbox(), work, Quiet(), lambda: now)
 
 
 def build(work: Path, rate: Fraction, frames: int, **how: int) -> tuple[EncodePlan, Packaged, Path]:
     plan, videos, audios = tracks.make(work, rate, frames, **how)
     out = work / "package"
-    return plan, package(context(work), plan, videos, audios, out), out
+    return plan, package(tracks.context(work), plan, videos, audios, out), out
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +88,7 @@ def test_same_tracks_give_same_bytes(film: tuple[EncodePlan, Packaged, Path]) ->
     plan, packaged, out = film
     before = {name: hashlib.sha256((out / name).read_bytes()).digest() for name in packaged.files}
     _, videos, audios = tracks.make(out.parent, plan.grid.frame_rate, 216, audio=2)
-    again = package(context(out.parent), plan, videos, audios, out)
+    again = package(tracks.context(out.parent), plan, videos, audios, out)
     after = {name: hashlib.sha256((out / name).read_bytes()).digest() for name in again.files}
     assert before == after
 
@@ -130,7 +116,7 @@ def test_verify_sees_frames_that_are_not_in_the_plan(tmp_path: Path) -> None:
     plan, videos, _ = tracks.make(work, Fraction(25), 120, audio=0)
     longer = tracks.plan_for(Fraction(25), 130, audio=0, names=("360p", "180p"))
     with pytest.raises(Internal, match="120 of 130 frames"):
-        package(context(work), longer, videos, [], tmp_path / "out")
+        package(tracks.context(work), longer, videos, [], tmp_path / "out")
     assert plan.grid.frames == 120
 
 

@@ -1,6 +1,5 @@
 """VMAF windows, and scores of real encodes against a real source."""
 
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,17 +20,9 @@ from framegate.domain.media import (
     VideoFacts,
 )
 from framegate.errors import Undecodable
-from framegate.stages.base import StageContext
 from framegate.stages.encode.proof import full_windows, prove, sampled_windows
-from framegate.testing.sandbox import InProcessSandbox
 
 RATE = Fraction(24000, 1001)
-
-
-class Quiet:
-    def start(self, stage: str, total: float | None, unit: str) -> None: ...
-    def advance(self, stage: str, done: float) -> None: ...
-    def end(self, stage: str, note: str = "") -> None: ...
 
 
 def facts_of(path: Path, frames: int) -> VideoFacts:
@@ -59,17 +50,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VideoFacts]:
     return path, facts_of(path, 120)
 
 
-def context(work: Path) -> StageContext:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return StageContext(InProcessSandbox(), work, Quiet(), lambda: now)
-
-
 def test_a_copy_scores_high_and_a_ruin_low(source: tuple[Path, VideoFacts], tmp_path: Path) -> None:
     path, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, names=("360p",), crf=48)
-    (ruined,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
+    (ruined,) = prove(tracks.context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
     (tmp_path / videos[0].path).write_bytes(path.read_bytes())
-    (copied,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
+    (copied,) = prove(tracks.context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
     assert min(window.vmaf_min for window in copied.windows) > 97
     assert max(window.vmaf_mean for window in copied.windows) > 99
     assert max(window.vmaf_mean for window in ruined.windows) < 75
@@ -82,7 +68,7 @@ def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
     path, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, crf=24)
     chunked = EncodePlan(plan.renditions, (), plan.grid, (Chunk(0, 0, 96), Chunk(1, 96, 24)))
-    top, low = prove(context(tmp_path), path, facts, chunked, videos, max_pixels=1 << 20)
+    top, low = prove(tracks.context(tmp_path), path, facts, chunked, videos, max_pixels=1 << 20)
     assert [(w.first_frame, w.frames, w.join) for w in top.windows] == [
         (48, 24, False),
         (92, 8, True),
@@ -94,9 +80,11 @@ def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
 def test_full_scores_all_frames(source: tuple[Path, VideoFacts], tmp_path: Path) -> None:
     path, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, names=("360p",), crf=30)
-    (full,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20, full=True)
+    (full,) = prove(
+        tracks.context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20, full=True
+    )
     assert sum(window.frames for window in full.windows) == 120
-    (some,) = prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
+    (some,) = prove(tracks.context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20)
     mean = sum(window.vmaf_mean * window.frames for window in full.windows) / 120
     assert abs(mean - some.windows[0].vmaf_mean) < 5
 
@@ -108,7 +96,7 @@ def test_a_rendition_that_stops_short_is_an_error(
     _, videos, _ = tracks.make(tmp_path, RATE, 60, audio=0, names=("360p",))
     plan = tracks.plan_for(RATE, 120, audio=0, names=("360p",))
     with pytest.raises(Undecodable, match="360p lacks frame"):
-        prove(context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20, full=True)
+        prove(tracks.context(tmp_path), path, facts, plan, videos, max_pixels=1 << 20, full=True)
 
 
 @given(

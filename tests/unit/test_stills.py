@@ -1,7 +1,6 @@
 """Poster, sprites, WebVTT and preview of real tracks."""
 
 import re
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from PIL import Image
 
 import tracks
 from framegate.domain.ladder import EncodePlan, Grid
-from framegate.stages.base import StageContext
 from framegate.stages.encode.stills import (
     MOST_THUMBNAILS,
     clock,
@@ -23,20 +21,8 @@ from framegate.stages.encode.stills import (
     thumbnail_step,
     webvtt,
 )
-from framegate.testing.sandbox import InProcessSandbox
 
 RATE = Fraction(24000, 1001)
-
-
-class Quiet:
-    def start(self, stage: str, total: float | None, unit: str) -> None: ...
-    def advance(self, stage: str, done: float) -> None: ...
-    def end(self, stage: str, note: str = "") -> None: ...
-
-
-def context(work: Path) -> StageContext:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return StageContext(InProcessSandbox(), work, Quiet(), lambda: now)
 
 
 @pytest.mark.parametrize("audio", [0, 1])
@@ -44,7 +30,7 @@ def test_stills_show_the_frames_they_name(tmp_path: Path, audio: int) -> None:
     plan, videos, audios = tracks.make(tmp_path, RATE, 216, audio=audio, crf=20)
     out = tmp_path / "package"
     stills = make_stills(
-        context(tmp_path), plan, videos, audios, out, poster_at=Fraction(101) / RATE
+        tracks.context(tmp_path), plan, videos, audios, out, poster_at=Fraction(101) / RATE
     )
     poster = np.asarray(Image.open(out / stills.poster), np.int16)
     assert poster.shape == (360, 640, 3)
@@ -75,7 +61,7 @@ def test_stills_show_the_frames_they_name(tmp_path: Path, audio: int) -> None:
 def test_preview_plays_while_it_loads_and_is_complete(tmp_path: Path, audio: int) -> None:
     plan, videos, audios = tracks.make(tmp_path, Fraction(25), 130, audio=audio)
     out = tmp_path / "package"
-    stills = make_stills(context(tmp_path), plan, videos, audios, out, poster_at=Fraction(0))
+    stills = make_stills(tracks.context(tmp_path), plan, videos, audios, out, poster_at=Fraction(0))
     data = (out / stills.preview).read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     with av.open(str(out / stills.preview)) as container:

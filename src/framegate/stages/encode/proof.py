@@ -36,27 +36,24 @@ TASK = "framegate.media.vmaf:measure"
 def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
     """Spread windows and joins, ascending, without overlap (a join wins over a spread window)."""
     grid = plan.grid
-    joins = _evenly([chunk.first_frame for chunk in plan.chunks[1:]], MOST_JOINS)
-    taken = [
-        Window(
-            max(0, first - JOIN_FRAMES // 2),
-            min(JOIN_FRAMES, grid.frames - max(0, first - JOIN_FRAMES // 2)),
-            JOIN_STEP,
-            join=True,
-        )
-        for first in joins
-    ]
+    wanted = []
+    for join in _evenly([chunk.first_frame for chunk in plan.chunks[1:]], MOST_JOINS):
+        first = max(0, join - JOIN_FRAMES // 2)
+        frames = min(JOIN_FRAMES, grid.frames - first)
+        wanted.append(Window(first, frames, JOIN_STEP, join=True))
     length = min(grid.frames, max(1, round(grid.frame_rate)))
-    count = int(grid.frames / grid.frame_rate) // SPREAD_EVERY_S
-    count = min(MOST_SPREAD, max(1, count))
+    step = max(1, length // SCORED_IN_SPREAD)
+    count = min(MOST_SPREAD, max(1, int(grid.frames / grid.frame_rate) // SPREAD_EVERY_S))
     for index in range(count):
-        middle = grid.frames * Fraction(2 * index + 1, 2 * count)
-        first = min(max(0, int(middle) - length // 2), grid.frames - length)
-        window = Window(first, length, max(1, length // SCORED_IN_SPREAD), join=False)
-        if not any(_overlap(window, other) for other in taken):
+        middle = int(grid.frames * Fraction(2 * index + 1, 2 * count))
+        first = min(max(0, middle - length // 2), grid.frames - length)
+        wanted.append(Window(first, length, step, join=False))
+    taken: list[Window] = []
+    for window in wanted:
+        apart = not any(_overlap(window, other) for other in taken)
+        if apart and window.frames >= window.step:
             taken.append(window)
-    usable = [window for window in taken if window.frames >= window.step]
-    return tuple(sorted(usable, key=lambda window: window.first))
+    return tuple(sorted(taken, key=lambda window: window.first))
 
 
 def full_windows(plan: EncodePlan) -> tuple[Window, ...]:
