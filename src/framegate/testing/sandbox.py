@@ -7,7 +7,6 @@ the protection: limits other than the wall clock of `execute` are not applied.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.errors import FramegateError, Internal, MediaLimit
+from framegate.security.sandbox import wire
 from framegate.security.sandbox.call import FrameHeader
+from framegate.security.sandbox.host import OUTPUT_BYTES
 from framegate.security.sandbox.limits import Limits, RingSpec
-
-MESSAGE_BYTES = 64 << 10
-OUTPUT_BYTES = 64 << 10
+from framegate.security.sandbox.ring import check
 
 
 class InProcessCall:
@@ -36,7 +35,7 @@ class InProcessCall:
         on_message: Callable[[dict[str, Any]], None] | None,
         on_frame: Callable[[FrameHeader, NDArray[np.uint8]], None] | None,
     ) -> None:
-        self._request: dict[str, Any] = json.loads(json.dumps(dict(request)))
+        self._request = wire.unpack(wire.pack(dict(request)))
         self._fds = dict(fds)
         self._ring = ring
         self._on_message = on_message
@@ -53,23 +52,20 @@ class InProcessCall:
 
     def emit(self, message: dict[str, Any]) -> None:
         """Hand a message over after a trip through JSON."""
-        text = json.dumps(message)
-        if len(text.encode()) > MESSAGE_BYTES:
-            raise ValueError(f"a message may have {MESSAGE_BYTES} bytes")
+        data = wire.pack(message)
+        if len(data) > wire.MESSAGE_BYTES:
+            raise ValueError(f"a message may have {wire.MESSAGE_BYTES} bytes")
         if self._on_message is not None:
-            self._on_message(json.loads(text))
+            self._on_message(wire.unpack(data))
 
     def put_frame(self, pixels: NDArray[np.uint8], meta: dict[str, Any]) -> None:
         """Hand a copy of a (height, width, channels) frame over."""
         if self._ring is None:
             raise ValueError("the call has no ring")
-        if pixels.dtype != np.uint8 or pixels.ndim != 3:  # noqa: PLR2004 - height, width, channels
-            raise ValueError("a frame is (height, width, channels) of uint8")
-        if pixels.nbytes > self._ring.slot_bytes:
-            raise ValueError(f"a frame of {pixels.nbytes} bytes in {self._ring.slot_bytes}")
+        check(pixels, self._ring.slot_bytes)
         if self._on_frame is not None:
             height, width, channels = pixels.shape
-            header = FrameHeader((height, width, channels), json.loads(json.dumps(meta)))
+            header = FrameHeader((height, width, channels), wire.unpack(wire.pack(meta)))
             self._on_frame(header, np.array(pixels, order="C", copy=True))
 
 
@@ -89,11 +85,14 @@ class InProcessSandbox:
     ) -> dict[str, Any]:
         """Call the task here. Any exception but a `FramegateError` becomes `Internal`."""
         module, _, function = task.partition(":")
-        work = getattr(importlib.import_module(module), function)
+        try:
+            work = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise Internal(f"{task} could not start", str(error)) from error
         mine = {name: os.dup(fd) for name, fd in fds.items()}
         try:
             answer = work(InProcessCall(request, mine, ring, on_message, on_frame))
-            return dict(json.loads(json.dumps(answer)))
+            return wire.unpack(wire.pack(answer))
         except FramegateError:
             raise
         except Exception as error:

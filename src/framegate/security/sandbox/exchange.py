@@ -16,7 +16,8 @@ from framegate.security.sandbox import outcome, wire
 from framegate.security.sandbox.limits import Limits
 
 _KILL = b"K"
-_END_S = 5.0  # to leave after the answer, or to die after the order
+_LINGER_S = 1.0  # to leave after the last word
+_DIE_S = 10.0  # to die after the order; freeing much memory takes a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Exchange:
         self.ended: Exit | None = None
         self._limits = limits
         self._control, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._asked = False
         self._stopped = False
         self._waited = 0.0
         self._silent = 0.0
@@ -44,6 +46,7 @@ class Exchange:
         """Have the fork server make the child; OSError when the server is gone."""
         socket.send_fds(server, [wire.pack(spec)], [channel, self._far.fileno()])
         self._far.close()
+        self._asked = True
 
     def stop(self) -> None:
         """Kill the child; from any thread, also within a signal handler."""
@@ -88,7 +91,10 @@ class Exchange:
         raise outcome.silence(self.name, self._limits)
 
     def _hear(self) -> None:
-        data = self._control.recv(wire.DATAGRAM_BYTES)
+        try:
+            data = self._control.recv(wire.DATAGRAM_BYTES)
+        except ConnectionResetError:  # it ended with our order to kill unread
+            data = b""
         if not data:
             if self._stopped:
                 raise Stopped(f"{self.name} was stopped")
@@ -99,20 +105,30 @@ class Exchange:
         if "exit" in news:
             self.ended = Exit(news["exit"], news["cpu_s"], news["peak_bytes"])
 
+    def finish(self) -> None:
+        """Wait for the child's own end after it closed its channel; `MediaLimit`, `Stopped`."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while self.ended is None:
+            self._wait(poll, silence=False)
+            self._hear()
+
     def end(self, *, kill: bool) -> None:
         """Wait until the child is gone; kill it now, or when it lingers."""
+        if not self._asked:
+            return
         waiting = select.poll()
         waiting.register(self._control, select.POLLIN)
         for order in (kill, True):
             if order:
                 with contextlib.suppress(OSError):
                     self._control.send(_KILL, socket.MSG_DONTWAIT)
-            until = time.monotonic() + _END_S
+            until = time.monotonic() + (_DIE_S if order else _LINGER_S)
             while self.ended is None and (left := until - time.monotonic()) > 0:
                 if waiting.poll(left * 1000):
                     try:
                         self._hear()
-                    except (FramegateError, OSError):
+                    except FramegateError:
                         return  # the server is gone, and its children with it
             if self.ended is not None:
                 return

@@ -193,7 +193,7 @@ class ForkServer:
             finally:
                 os.close(far)
             exchange.watch(out, tail.read, silence=False)
-            exchange.end(kill=False)
+            exchange.finish()  # a program may close its output and still be writing files
             if exchange.ended is None or exchange.ended.code < 0:
                 raise exchange.failure()
             text = tail.text()
