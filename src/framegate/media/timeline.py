@@ -49,12 +49,13 @@ def measure_timeline(
     low, high = int(intervals.min()), int(intervals.max())
     median = Fraction(int(np.median(intervals)))
     variable = high - low > 1 and high - low > _VARIES * median
-    span = int(pts[-1] - pts[0])
+    span = Fraction(int(pts[-1] - pts[0]))
     nominal = median
     rate: Fraction | None = None
     if not variable:
         rate = _constant_rate(pts, time_base, claimed)
         nominal = 1 / (rate * time_base)
+        span = (int(pts.size) - 1) * nominal  # the rate is exact, the timestamps are rounded
     elif np.count_nonzero(np.abs(intervals - float(median)) <= 1) >= _MOSTLY * intervals.size:
         # a steady clock that lost some frames: the rest still lies on its grid
         rate = _gappy_rate(pts, time_base, claimed, median)
