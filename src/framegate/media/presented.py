@@ -9,7 +9,8 @@ So the promise of a maximum gap never rests on a guess about how the source was 
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+import math
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
@@ -52,6 +53,7 @@ class PresentedFrames:
         self.why_full = ""  # why skipping was given up
         self.tally = Tally()
         self.decoded = 0
+        self.lost: list[tuple[int, int]] = []  # PTS: longer than the gap, with packets inside
         self.misordered = 0  # frames at or before the one already shown: nobody sees them
 
     def __iter__(self) -> Iterator[VideoFrame]:
@@ -70,15 +72,22 @@ class PresentedFrames:
                     if shown is not None and pts <= shown:
                         self.misordered += replayed is None or pts > replayed
                         continue
-                    if self._is_hole(shown, pts):
+                    since = self._hole(shown, pts)
+                    if since is not None and self.skipping:
                         hole = True
                         break
+                    if since is not None:
+                        self.lost.append((since, pts))
                     self._pass(pts)
                     shown = pts
                     self.decoded += 1
                     yield frame
-            if not hole and not self._is_hole(shown, None):
-                return
+            if not hole:
+                since = self._hole(shown, None)
+                if since is not None and not self.skipping:
+                    self.lost.append((since, self._waiting[-1]))
+                if since is None or not self.skipping:
+                    return
             self.skipping = False
             self.why_full = self.why_full or "skipping left a gap"
             self._back_to(shown)
@@ -87,7 +96,7 @@ class PresentedFrames:
         for packet in packets(self._container, self._stream, tally=self.tally):
             if packet.pts is None:
                 self._stop_skipping("packets without timestamps")
-            elif self.skipping:
+            elif not packet.is_discard:
                 insort(self._waiting, packet.pts)
             yield packet
 
@@ -96,17 +105,17 @@ class PresentedFrames:
             self.skipping, self.why_full = False, why
             self._stream.codec_context.skip_frame = "DEFAULT"
 
-    def _is_hole(self, shown: int | None, pts: int | None) -> bool:
-        """Whether frames were skipped over longer than the gap: between ``shown`` and ``pts``
-        (None: the end of the file).
+    def _hole(self, shown: int | None, pts: int | None) -> int | None:
+        """Where a stretch begins that is longer than the gap and holds packets: from ``shown``
+        (None: the start) to ``pts`` (None: the end of the file). None when there is none.
         """
-        if not self.skipping:
-            return False
-        since = self._first_pts if shown is None else Fraction(shown)
+        since = math.ceil(self._first_pts) if shown is None else shown
+        until = (self._waiting[-1] if self._waiting else since) if pts is None else pts
+        if until - since <= self._gap_pts:
+            return None
         first = bisect_right(self._waiting, since)
-        if pts is None:
-            return first < len(self._waiting) and self._waiting[-1] - since > self._gap_pts
-        return pts - since > self._gap_pts and first < bisect_right(self._waiting, pts - 1)
+        last = len(self._waiting) if pts is None else bisect_left(self._waiting, pts)
+        return since if first < last else None
 
     def _pass(self, pts: int) -> None:
         del self._waiting[: bisect_right(self._waiting, pts)]
@@ -114,6 +123,6 @@ class PresentedFrames:
     def _back_to(self, shown: int | None) -> None:
         """Seek to the keyframe at or before ``shown``; what was shown is not shown again."""
         self._waiting.clear()
-        target = int(self._first_pts) if shown is None else shown
+        target = math.floor(self._first_pts) if shown is None else shown
         with vendor_errors("The file cannot be read again"):
             self._container.seek(target, stream=self._stream, backward=True, any_frame=False)

@@ -1,7 +1,7 @@
 """Sandboxed task: decode the video track once; signals of every frame, previews of samples.
 
 Request: `SampleRequest`. Messages: ``{"frames": {"pts", "scene", "luma", "motion"}, "cuts": [pts],
-"black": [[pts, pts]], "freeze": [[pts, pts]]}``, batched; each brings what is new. Frames in the
+"black": [[pts, pts]], "freeze": [[pts, pts]], "lost": [[pts, pts]]}``, batched; each brings what is new. Frames in the
 ring: previews, with ``{"pts", "shot", "reason", "signals"}``. Answer: see `decode`.
 """
 
@@ -68,6 +68,7 @@ class _Batch:
 
     call: Call
     meter: FrameMeter
+    lost: list[tuple[int, int]]  # of the reader; grows
     pts: list[int] = field(default_factory=list)
     scene: list[float] = field(default_factory=list)
     luma: list[float] = field(default_factory=list)
@@ -75,6 +76,7 @@ class _Batch:
     cuts: list[int] = field(default_factory=list)
     black_sent: int = 0
     freeze_sent: int = 0
+    lost_sent: int = 0
 
     def flush(self) -> None:
         black, freeze = self.meter.black, self.meter.freeze
@@ -89,9 +91,11 @@ class _Batch:
                 "cuts": self.cuts,
                 "black": black[self.black_sent :],
                 "freeze": freeze[self.freeze_sent :],
+                "lost": self.lost[self.lost_sent :],
             }
         )
         self.black_sent, self.freeze_sent = len(black), len(freeze)
+        self.lost_sent = len(self.lost)
         self.pts, self.scene, self.luma, self.motion, self.cuts = [], [], [], [], []
 
 
@@ -109,7 +113,7 @@ def decode(call: Call) -> dict[str, Any]:
         frames = PresentedFrames(
             container, stream, start=ask.start, max_gap=ask.rule.max_gap, skip=ask.skip
         )
-        work = _Work(call, ask, time_base(stream))
+        work = _Work(call, ask, time_base(stream), frames.lost)
         for frame in frames:
             work.look(frame)
         first, last = work.finish()
@@ -132,13 +136,15 @@ def decode(call: Call) -> dict[str, Any]:
 class _Work:
     """What is done with each frame of one call."""
 
-    def __init__(self, call: Call, ask: SampleRequest, base: Fraction) -> None:
+    def __init__(
+        self, call: Call, ask: SampleRequest, base: Fraction, lost: list[tuple[int, int]]
+    ) -> None:
         self._call = call
         self._ask = ask
         self._reader = LumaReader(full_range=ask.look.full_range)
         self._pooling = Pooling()
         self._meter = FrameMeter(base)
-        self._batch = _Batch(call, self._meter)
+        self._batch = _Batch(call, self._meter, lost)
         self._chooser: Chooser[VideoFrame] = Chooser(ask.rule, base)
         self._previewer = Previewer(ask.look)
         self._first: int | None = None

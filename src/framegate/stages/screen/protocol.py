@@ -136,3 +136,19 @@ class Unavailable:
     level: str
     labels: tuple[str, ...] = ()
     off: bool = False
+
+
+class Panel(Protocol):
+    """Who is there for one asset: what `framegate.stages.screen.analysers.catalogue` builds."""
+
+    @property
+    def stills(self) -> tuple[Analyser, ...]:
+        """Look at samples, cheapest first."""
+
+    @property
+    def audio(self) -> tuple[AudioAnalyser, ...]:
+        """Listen."""
+
+    @property
+    def unavailable(self) -> tuple[Unavailable, ...]:
+        """Wanted and not here, or switched off."""

@@ -1,0 +1,232 @@
+"""The cascade: hashes first, then whoever wants a sample, in batches.
+
+samples ──► hash ──► PDQ ──► every=SAMPLE  ──► batch ──► analyse
+                        ├──► every=NOVEL: unlike (PDQ) the last one shown in this shot
+                        └──► every=SHOT: the first of each shot
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+from typing import NamedTuple
+
+from framegate.domain.findings import AnalyserRun, Finding, Status, Tag
+from framegate.domain.frames import Sample
+from framegate.domain.hashlist import distance
+from framegate.stages.screen.coverage import Looks
+from framegate.stages.screen.protocol import (
+    Analyser,
+    AudioAnalyser,
+    Described,
+    Every,
+    Looked,
+    PdqHash,
+    Sound,
+    Unavailable,
+)
+
+NOVEL_BITS = 16  # of 256 PDQ bits: neighbours of one take differ by under 10
+SURE = 50  # PDQ quality under which a hash is no proof of likeness
+GROUP = 8  # samples hashed together before the others are asked
+
+
+class _Shown(NamedTuple):
+    shot: int
+    pdq: PdqHash | None
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one analyser brought, and what it cost."""
+
+    of: Described
+    findings: list[Finding] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    faces_most: int = 0
+    language: str | None = None
+    reasons: list[str] = field(default_factory=list)
+    unavailable: bool = False
+    times: list[Fraction] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+    def add(self, looked: Looked) -> None:
+        self.findings += looked.findings
+        self.tags += looked.tags
+        self.faces_most = max([self.faces_most, *(count.faces for count in looked.faces)])
+        self.language = looked.spoken_language or self.language
+        self.unavailable |= looked.unavailable
+        if looked.reason and looked.reason not in self.reasons:
+            self.reasons.append(looked.reason)
+
+    def run(self, status: Status | None = None, reason: str = "") -> AnalyserRun:
+        ended = Status.UNAVAILABLE if self.unavailable else Status.OK
+        return AnalyserRun(
+            analyser=self.of.name,
+            version=self.of.version,
+            level=self.of.level,
+            status=status or ended,
+            reason=reason or "; ".join(self.reasons),
+            labels=self.of.labels,
+            model=self.of.model,
+            model_sha256=self.of.model_sha256,
+            samples_seen=len(self.times),
+            cpu_s=round(self.cpu_s, 3),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the whole cascade brought."""
+
+    findings: tuple[Finding, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    faces_most: int = 0
+    spoken_language: str | None = None
+    runs: tuple[AnalyserRun, ...] = ()
+    pdq: dict[int, PdqHash] = field(default_factory=dict)  # by sample
+    looks: dict[str, list[Looks]] = field(default_factory=dict)  # by level
+
+
+class Cascade:
+    """Shows samples to analysers; used by one thread."""
+
+    def __init__(self, analysers: Sequence[Analyser]) -> None:
+        self._hashers = [(each, _Account(each)) for each in analysers if each.level == "hash"]
+        self._others = [_Queue(each, _Account(each)) for each in analysers if each.level != "hash"]
+        self._group: list[Sample] = []
+        self._pdq: dict[int, PdqHash] = {}
+
+    def show(self, sample: Sample) -> None:
+        """One sample, ascending in time; it may wait for its batch."""
+        self._group.append(sample)
+        if len(self._group) >= GROUP:
+            self._look()
+
+    def finish(self) -> Seen:
+        """Everything that waits, then the analysers' last words."""
+        self._look()
+        for queue in self._others:
+            queue.flush()
+        accounts = [*(account for _each, account in self._hashers)]
+        for hasher, account in self._hashers:
+            _timed(account, hasher.finish)
+        for queue in self._others:
+            _timed(queue.account, queue.analyser.finish)
+            accounts.append(queue.account)
+        return _total(accounts, self._pdq)
+
+    def _look(self) -> None:
+        group, self._group = self._group, []
+        for hasher, account in self._hashers:
+            for first in range(0, len(group), hasher.batch):
+                part = group[first : first + hasher.batch]
+                looked = _timed(account, partial(hasher.analyse, part))
+                account.times += [sample.info.time for sample in part]
+                self._pdq |= {found.sample: found for found in looked.pdq}
+        for sample in group:
+            for queue in self._others:
+                queue.offer(sample, self._pdq.get(sample.info.index))
+
+
+class _Queue:
+    """One analyser's samples until a batch is full."""
+
+    def __init__(self, analyser: Analyser, account: _Account) -> None:
+        self.analyser = analyser
+        self.account = account
+        self._waiting: list[Sample] = []
+        self._shown: _Shown | None = None
+
+    def offer(self, sample: Sample, pdq: PdqHash | None) -> None:
+        if not self._wanted(sample, pdq):
+            return
+        self._shown = _Shown(sample.info.shot, pdq)
+        self._waiting.append(sample)
+        if len(self._waiting) >= self.analyser.batch:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            batch, self._waiting = self._waiting, []
+            _timed(self.account, partial(self.analyser.analyse, batch))
+            self.account.times += [sample.info.time for sample in batch]
+
+    def _wanted(self, sample: Sample, pdq: PdqHash | None) -> bool:
+        shown = self._shown
+        if self.analyser.every is Every.SAMPLE or shown is None or shown.shot != sample.info.shot:
+            return True
+        return self.analyser.every is Every.NOVEL and is_novel(shown.pdq, pdq)
+
+
+class Listening:
+    """Plays sound to the audio analysers."""
+
+    def __init__(self, analysers: Sequence[AudioAnalyser]) -> None:
+        self._analysers = [(each, _Account(each)) for each in analysers]
+
+    def hear(self, start: Fraction, sound: Sound) -> None:
+        """One block, ascending."""
+        for analyser, account in self._analysers:
+            _timed(account, partial(analyser.listen, start, sound))
+
+    def finish(self) -> Seen:
+        """The analysers' last words."""
+        for analyser, account in self._analysers:
+            _timed(account, analyser.finish)
+        return _total([account for _each, account in self._analysers], {})
+
+    def skipped(self, reason: str) -> tuple[AnalyserRun, ...]:
+        """The runs when there was nothing to hear."""
+        return tuple(account.run(Status.SKIPPED, reason) for _each, account in self._analysers)
+
+
+def is_novel(shown: PdqHash | None, now: PdqHash | None) -> bool:
+    """Whether a sample looks unlike the one shown before; without good hashes it does."""
+    if shown is None or now is None or min(shown.quality, now.quality) < SURE:
+        return True
+    return distance(shown.pdq, now.pdq) > NOVEL_BITS
+
+
+def not_run(missing: Sequence[Unavailable]) -> tuple[AnalyserRun, ...]:
+    """The runs of analysers that are not here or switched off."""
+    return tuple(
+        AnalyserRun(
+            analyser=each.name,
+            version="",
+            level=each.level,
+            status=Status.NOT_RUN if each.off else Status.UNAVAILABLE,
+            reason=each.reason,
+            labels=each.labels,
+        )
+        for each in missing
+    )
+
+
+def _timed(account: _Account, look: Callable[[], Looked]) -> Looked:
+    """CPU is that of this process while it looked: decoding runs in another one."""
+    started = time.process_time()
+    looked = look()
+    account.cpu_s += time.process_time() - started
+    account.add(looked)
+    return looked
+
+
+def _total(accounts: Sequence[_Account], pdq: dict[int, PdqHash]) -> Seen:
+    looks: dict[str, list[Looks]] = {}
+    for account in accounts:
+        if account.times:
+            level = looks.setdefault(account.of.level, [])
+            level.append(Looks(len(account.times), tuple(account.times)))
+    return Seen(
+        findings=tuple(finding for account in accounts for finding in account.findings),
+        tags=tuple(tag for account in accounts for tag in account.tags),
+        faces_most=max((account.faces_most for account in accounts), default=0),
+        spoken_language=next((each.language for each in accounts if each.language), None),
+        runs=tuple(account.run() for account in accounts),
+        pdq=pdq,
+        looks=looks,
+    )
