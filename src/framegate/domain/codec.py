@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +23,12 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+def prepare(*kinds: type) -> None:
+    """Build what `dump` and `load` need of these now: a sandboxed child can import nothing later."""
+    for kind in kinds:
+        _adapter(kind).rebuild(force=False)
+
+
 def dump(value: object) -> dict[str, Any]:
     """A dataclass as plain JSON types."""
     return cast("dict[str, Any]", _adapter(type(value)).dump_python(value, mode="json"))
@@ -29,3 +37,13 @@ def dump(value: object) -> dict[str, Any]:
 def load[T](kind: type[T], data: object) -> T:
     """JSON types to a dataclass, validated; raises ``pydantic.ValidationError``."""
     return cast("T", _adapter(kind).validate_python(data))
+
+
+@dataclass(frozen=True, slots=True)
+class _Primer:
+    ratio: Fraction | None = None
+    values: tuple[float, ...] = ()
+
+
+# pydantic imports parts of itself at the first schema; a sandboxed child could not any more
+load(_Primer, dump(_Primer(Fraction(1, 2))))
