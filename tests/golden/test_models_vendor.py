@@ -1,6 +1,7 @@
 """Our tensors and scores against the packages that ship the weights, on real frames."""
 
 import csv
+import importlib
 from importlib import resources
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def test_yunet_finds_the_boxes_of_its_package(models: Models, frames: list[Pixel
 
 
 def test_profanity_scores_as_its_package(models: Models) -> None:
-    vendor = pytest.importorskip("profanity_check")
+    vendor = importlib.import_module("profanity_check")  # reads its pickles when imported
     texts = ["", "good morning", "you are a stupid fucking idiot", "The box IS here", "naïve café"]
     ours = [models.profanity().score(text) for text in texts]
     assert ours == pytest.approx(list(vendor.predict_prob(texts)), abs=1e-12)

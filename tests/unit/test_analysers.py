@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -138,7 +139,6 @@ def test_tags_name_what_most_samples_show() -> None:
 
 
 def test_text_is_read_and_judged(models: Models) -> None:
-    pytest.importorskip("rapidocr")
     canvas = np.full((200, 640, 3), 255, np.uint8)
     cv2.putText(canvas, "you fucking idiot", (30, 120), cv2.FONT_HERSHEY_SIMPLEX, 1.8, (0, 0, 0), 4)
     analyser = TextAnalyser(models.reader(), models.profanity())
@@ -181,7 +181,6 @@ SILENCE = np.zeros(16_000, np.float32)
 
 
 def test_silence_is_clean_and_says_so(models: Models, words: Profanity) -> None:
-    pytest.importorskip("faster_whisper")
     analyser = SpeechAnalyser(models.listener(), words)
     assert analyser.listen(Fraction(0), SILENCE).findings == ()
     looked = analyser.finish()
@@ -217,6 +216,19 @@ def test_another_or_no_certain_language_is_unavailable_never_clean(
     assert looked.unavailable
     assert f"{named} 2 s" in looked.reason
     assert looked.spoken_language == "en"
+
+
+def test_voice_without_words_is_said(words: Profanity) -> None:
+    analyser = SpeechAnalyser(ScriptedListener(Heard(4.0, "en", 0.9)), words)
+    analyser.listen(Fraction(0), SILENCE)
+    assert analyser.finish().reason == "4 s of voice without words"
+
+
+def test_a_model_is_loaded_once_by_many_threads() -> None:
+    fresh = Models(threads=1)
+    with ThreadPoolExecutor(8) as pool:
+        loaded = list(pool.map(lambda _i: fresh.classifier("open-nsfw"), range(8)))
+    assert len({id(session) for session in loaded}) == 1
 
 
 def test_what_is_missing_or_off_is_reported(

@@ -21,6 +21,8 @@ RATE = 16_000  # Hz
 _MIN_SILENCE_MS = 500  # a shorter pause does not end a stretch of speech
 _PAD_MS = 200
 _COPY_BYTES = 1 << 20
+_MOST_REPETITIVE = 2.4  # gzip ratio; OpenAI's own mark of a loop ("hmmmmm…"), which is no words
+_MOST_TOKENS = 224  # of one window of 30 s: twice what fast speech has; a loop ends there
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Listener:
         segments, info = self._whisper().transcribe(
             sound,
             beam_size=1,  # greedy: a third of the time of five beams; words, not prose, are scored
+            temperature=0.0,  # no second tries: a hummed tune took 30 s of them for 2 s of sound
+            max_new_tokens=_MOST_TOKENS,
             condition_on_previous_text=False,  # else one invented line breeds more
             vad_filter=True,
             vad_parameters=options,
@@ -122,5 +126,6 @@ class Listener:
         utterances = tuple(
             Utterance(float(part.start), float(part.end), str(part.text).strip())
             for part in segments
+            if part.compression_ratio <= _MOST_REPETITIVE
         )
         return Heard(speech_s, str(info.language), float(info.language_probability), utterances)

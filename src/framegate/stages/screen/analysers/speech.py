@@ -35,11 +35,14 @@ class SpeechAnalyser:
         self._profanity = profanity
         self._scores = Scores(self.name, self.version)
         self._spoken: defaultdict[str, float] = defaultdict(float)  # language → s
+        self._wordless_s = 0.0
 
     def listen(self, start: Fraction, sound: Sound) -> Looked:
         """Findings of one block; none for silence, none for a language that is not judged."""
         heard = self._listener.listen(sound)
         language = self._language(heard)
+        if not heard.utterances:
+            self._wordless_s += heard.speech_s
         if language:
             self._spoken[language] += heard.speech_s
         if language != _SUPPORTED:
@@ -66,12 +69,13 @@ class SpeechAnalyser:
 
     def finish(self) -> Looked:
         """The language spoken longest; unavailable when any speech could not be judged."""
+        limits = f"{self._wordless_s:.0f} s of voice without words" if self._wordless_s else ""
         if not self._spoken:
-            return Looked(reason="no speech found")
+            return Looked(findings=self._scores.peaks(), reason=limits or "no speech found")
         main = max(self._spoken, key=lambda language: self._spoken[language])
         foreign = {name: s for name, s in self._spoken.items() if name != _SUPPORTED}
         if not foreign:
-            return Looked(findings=self._scores.peaks(), spoken_language=main)
+            return Looked(findings=self._scores.peaks(), spoken_language=main, reason=limits)
         listed = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in sorted(foreign.items()))
         return Looked(
             findings=self._scores.peaks(),
