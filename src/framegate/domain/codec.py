@@ -24,7 +24,7 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
 
 
 def prepare(*kinds: type) -> None:
-    """Build what `dump` and `load` need of these now: a sandboxed child can import nothing later."""
+    """Build what `dump` and `load` need now, once, before children are forked."""
     for kind in kinds:
         _adapter(kind).rebuild(force=False)
 

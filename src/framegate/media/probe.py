@@ -15,7 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from framegate.domain.codec import dump, load
+from framegate.domain.codec import dump, load, prepare
 from framegate.domain.limits import ProbeLimits
 from framegate.domain.media import (
     AudioFacts,
@@ -37,7 +37,7 @@ from framegate.media.refusals import (
     check_streams,
     no_frames,
 )
-from framegate.media.timeline import Timeline, measure_timeline
+from framegate.media.timeline import Timeline, distinct, measure_timeline
 from framegate.media.tracks import Selection, audio_facts, codec_name, select, text_facts
 from framegate.security.sandbox import Call
 
@@ -73,6 +73,8 @@ _FIELD_ORDERS = {
     4: FieldOrder.TOP_FIRST,
     5: FieldOrder.BOTTOM_FIRST,
 }
+
+prepare(ProbeLimits, MediaFacts)
 
 
 def measure(call: Call) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def _measure(call: Call, name: str, limits: ProbeLimits) -> MediaFacts:
         dropped = tuple(chosen.dropped)
     if not seen.pts:
         raise no_frames(outline, promised=bool(claims.frames or claims.total or seen.keyframes))
-    pts = np.unique(np.frombuffer(seen.pts, dtype=np.int64))
+    pts = distinct(np.frombuffer(seen.pts, dtype=np.int64))
     timeline = _timeline(pts, claims, seen)
     check_length(timeline.duration, 1, pixels=0, size_bytes=size_bytes, limits=limits)
     frames = decode_some(

@@ -30,6 +30,14 @@ class Timeline:
     duration: Fraction
 
 
+def distinct(pts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ascending and without repeats. (`numpy.unique` imports at its first call, which a sandboxed
+    child cannot.)
+    """
+    ordered = np.sort(pts)
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
+
+
 def measure_timeline(
     pts: NDArray[np.int64],
     time_base: Fraction,
