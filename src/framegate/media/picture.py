@@ -4,8 +4,8 @@
                                                               └─ scale ─┬─ next rung
                                                                         └─ scale …
 
-The picture leaves as 8-bit 4:2:0, limited range, BT.709, upright. Each rung is scaled from the one
-above it, not from the source: at 1080p over four rungs that is 2.0 ms a frame against 3.0.
+The picture leaves as 8-bit 4:2:0, limited range, BT.709, upright. Each rung is scaled from one
+above it, not from the source: at 1080p over four rungs that is 2.1 ms a frame against 3.0.
 Turning comes after scaling, where the format is known and the picture no larger than it needs be.
 """
 
@@ -25,6 +25,10 @@ from av.video.frame import VideoFrame
 from framegate.domain.media import Crop, HdrKind, Rotation, VideoFacts
 
 SCALER = "bicubic"  # FFmpeg's own default; sharper than bilinear for 0.3 ms more at 1080p
+
+LEAST_RATIO = 1.4
+"""A rung is scaled from the nearest one at least this much larger: two near rungs in a row blur
+(360 lines from 486 cost half a VMAF point; from 720 it costs nothing)."""
 
 HDR_TRANSFERS = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
 
@@ -134,21 +138,9 @@ class PictureGraph:
         )
         for name, arguments in steps:
             last = _then(graph, last, name, arguments)
-        sinks: list[FilterContext] = []
-        for index, _ in enumerate(self._rungs):
-            below = self._rungs[index + 1 : index + 2]
-            if below:
-                fork = _then(graph, last, "split", "2")
-                sink = graph.add("buffersink")
-                fork.link_to(sink, 0, 0)
-                last = graph.add("scale", f"{below[0].width}:{below[0].height}:flags={SCALER}")
-                fork.link_to(last, 1, 0)
-            else:
-                sink = graph.add("buffersink")
-                last.link_to(sink)
-            sinks.append(sink)
+        sinks = _cascade(graph, last, self._rungs)
         graph.configure()
-        self._graph, self._sinks, self._shape = graph, tuple(sinks), shape
+        self._graph, self._sinks, self._shape = graph, sinks, shape
 
 
 class Deinterlacer:
@@ -206,6 +198,35 @@ class Deinterlacer:
             self._graph.push(None)
             yield from self._ready()
             self._graph = None
+
+
+def _cascade(graph: Graph, top: FilterContext, rungs: Sequence[Size]) -> tuple[FilterContext, ...]:
+    """A sink for each rung: the top one as it is, the others scaled from their parents."""
+    parents = [_parent(rungs, index) for index in range(len(rungs))]
+    made = [top]
+    free: list[list[int]] = []  # for each rung so far, output pads not yet taken
+    sinks: list[FilterContext] = []
+    for index, rung in enumerate(rungs):
+        if index:
+            parent = parents[index]
+            scaler = graph.add("scale", f"{rung.width}:{rung.height}:flags={SCALER}")
+            made[parent].link_to(scaler, free[parent].pop(0), 0)
+            made.append(scaler)
+        children = parents.count(index) - (index == 0)  # the top rung is named as its own parent
+        if children:
+            made[index] = _then(graph, made[index], "split", str(children + 1))
+        sink = graph.add("buffersink")
+        made[index].link_to(sink, 0, 0)
+        free.append(list(range(1, children + 1)))
+        sinks.append(sink)
+    return tuple(sinks)
+
+
+def _parent(rungs: Sequence[Size], index: int) -> int:
+    """The nearest larger rung to scale from."""
+    width = rungs[index].width
+    larger = [at for at in range(index) if rungs[at].width >= LEAST_RATIO * width]
+    return larger[-1] if larger else 0
 
 
 def _turn(rotation: Rotation) -> list[tuple[str, str]]:

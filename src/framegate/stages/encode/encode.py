@@ -42,10 +42,10 @@ from framegate.domain.ladder import (
 )
 from framegate.domain.media import MediaFacts
 from framegate.domain.timeline import SlotRule
-from framegate.errors import Internal, Undecodable
+from framegate.errors import FramegateError, Internal, Undecodable
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode.files import Feed, disk, opened_again, sha256, written_whole
+from framegate.stages.encode.files import Feed, disk, opened_again, sha256, verify, written_whole
 
 CONTRACT = 1
 """Raise when the encode tasks change so that bytes differ: old chunks are then not reused."""
@@ -148,13 +148,11 @@ def encode_chunk(
 def intact(work: Path, receipt: ChunkReceipt) -> bool:
     """Whether every file of a chunk is there with the bytes that the receipt names."""
     try:
-        return all(
-            (work / file.path).stat().st_size == file.size_bytes
-            and sha256(work / file.path) == file.sha256
-            for file in receipt.files
-        )
-    except OSError:
+        for file in receipt.files:
+            verify(work, file)
+    except (OSError, Internal):
         return False
+    return True
 
 
 def join_rendition(
@@ -184,12 +182,17 @@ def join_rendition(
     with disk(path), Feed(context.work, files) as feed:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as out:
-            context.sandbox.run(
-                "framegate.media.join:video",
-                codec.dump(work),
-                fds={"chunks": feed.fd, "out": out},
-                limits=_limits([rendition], length),
-            )
+            try:
+                context.sandbox.run(
+                    "framegate.media.join:video",
+                    codec.dump(work),
+                    fds={"chunks": feed.fd, "out": out},
+                    limits=_limits([rendition], length),
+                )
+            except FramegateError:
+                for file in files:  # the likely cause, and one that encoding it again repairs
+                    verify(context.work, file)
+                raise
             feed.check()
     finished = _file(context.work, path, rendition.name)
     sizes = [size for part in parts for size in part.segment_bytes]

@@ -69,6 +69,21 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def verify(work: Path, file: ChunkFile) -> None:
+    """Raises `Internal` when a chunk's file is not its receipt's, `OSError` as it comes."""
+    path = work / file.path
+    if path.stat().st_size != file.size_bytes or sha256(path) != file.sha256:
+        raise _changed(file)
+
+
+def _changed(file: ChunkFile) -> Internal:
+    return Internal(
+        "A chunk changed since it was encoded",
+        Path(file.path).name,
+        "Run the same command again: that chunk is encoded anew",
+    )
+
+
 class Feed:
     """Files one after the other through a pipe, hashed on the way: one descriptor for a task,
     however many chunks there are. A context manager; `check` after the task has read it all.
@@ -120,4 +135,4 @@ class Feed:
                 while rest:
                     rest = rest[os.write(self._end, rest) :]
         if digest.hexdigest() != file.sha256:
-            raise Internal("A chunk changed since it was encoded", Path(file.path).name)
+            raise _changed(file)

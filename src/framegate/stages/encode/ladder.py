@@ -22,6 +22,7 @@ sqrt(fps / 30) above 30 fps; the buffer is two seconds of the ceiling, one GOP.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil, sqrt
 
@@ -162,10 +163,7 @@ def _sizes(width: int, height: int, max_short: int) -> list[tuple[str, int, int,
     short = min(width, height)
     top = min(short, max_short)
     lines = [s for s in STANDARD_LINES if s * LEAST_STEP <= top]
-    aspect = Fraction(width, height)
-    sizes: list[tuple[int, int]] = []
-    for candidate in (aspect, _rounded_aspect(width, height)):
-        aspect = candidate
+    for aspect in _aspects(width, height):
         sizes = [_size(aspect, line, width, height) for line in lines]
         sizes.append((width, height) if top == short else _size(aspect, top, width, height))
         if all(_fits(aspect * h / w) for w, h in sizes):
@@ -176,14 +174,17 @@ def _sizes(width: int, height: int, max_short: int) -> list[tuple[str, int, int,
     ]
 
 
-def _rounded_aspect(width: int, height: int) -> Fraction:
-    """The aspect nearest to ``width:height`` whose sample aspects fit 16 bits at every size."""
-    # sample aspect = p h : q w before reduction, so q <= limit / w and p <= limit / h will do
-    largest = max(1, MAX_SAMPLE_ASPECT // (width + 2))
-    if width >= height:
-        return Fraction(width, height).limit_denominator(largest)
-    flipped = Fraction(height, width).limit_denominator(max(1, MAX_SAMPLE_ASPECT // (height + 2)))
-    return 1 / flipped
+def _aspects(width: int, height: int) -> Iterator[Fraction]:
+    """The exact aspect, then ever rounder ones; the last one (whole numbers) always fits."""
+    aspect = Fraction(width, height)
+    yield aspect
+    seen = {aspect}
+    for limit in range(512, 0, -1):
+        flat = max(aspect, 1 / aspect).limit_denominator(limit)
+        rounder = flat if aspect >= 1 else 1 / flat
+        if rounder not in seen:
+            seen.add(rounder)
+            yield rounder
 
 
 def _fits(sample_aspect: Fraction) -> bool:

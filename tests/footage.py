@@ -1,0 +1,135 @@
+"""Clips made for tests: every frame carries its number in its picture, so that a test can say which
+source frame an output frame shows, whatever codec it went through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from framegate.domain import codec
+from framegate.domain.limits import ProbeLimits
+from framegate.domain.media import MediaFacts
+from framegate.security.sandbox.limits import Limits
+from framegate.testing.sandbox import InProcessSandbox
+
+BITS = 10
+
+
+def numbered(number: int, width: int = 320, height: int = 180) -> NDArray[np.uint8]:
+    """Luma of frame ``number``: its bits as tall light and dark columns, a slow ramp below."""
+    luma = np.empty((height, width), np.uint8)
+    luma[:] = (np.arange(width) // 4 + 60 + number % 7)[None, :].clip(16, 235)
+    for bit in range(BITS):
+        left, right = bit * width // BITS, (bit + 1) * width // BITS
+        luma[: height * 3 // 4, left:right] = 210 if number >> bit & 1 else 40
+    return luma
+
+
+def number_of(luma: NDArray[np.uint8]) -> int:
+    """Read a frame's number back."""
+    height, width = luma.shape
+    rows = slice(height // 8, height * 5 // 8)
+    return sum(
+        1 << bit
+        for bit in range(BITS)
+        if luma[
+            rows, (4 * bit + 1) * width // (4 * BITS) : (4 * bit + 3) * width // (4 * BITS)
+        ].mean()
+        > 125
+    )
+
+
+def grey(luma: NDArray[np.uint8]) -> VideoFrame:
+    """A yuv420p frame without colour."""
+    height, width = luma.shape
+    planes = np.full((height * 3 // 2, width), 128, np.uint8)
+    planes[:height] = luma
+    return VideoFrame.from_ndarray(planes, "yuv420p")
+
+
+def write(
+    path: Path,
+    frames: Iterable[VideoFrame],
+    *,
+    encoder: str = "libx264",
+    rate: Fraction = Fraction(25),
+    pts: Sequence[int] | None = None,
+    time_base: Fraction | None = None,
+    options: Mapping[str, str] | None = None,
+    tags: Mapping[str, int] | None = None,
+    sound: NDArray[np.float32] | None = None,
+    sound_start: Fraction = Fraction(0),
+    sample_rate: int = 48_000,
+) -> Path:
+    """Encode ``frames`` (at ``pts`` in ``time_base``, else one after the other at ``rate``).
+
+    ``sound`` is (channels, samples) of -1..1 and starts ``sound_start`` seconds after the video.
+    """
+    base = time_base or 1 / rate
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(encoder, rate=rate, options=dict(options or {}))
+        context = stream.codec_context
+        context.time_base = base
+        context.thread_count = 1
+        for name, value in (tags or {}).items():
+            setattr(context, name, value)
+        audio = None
+        if sound is not None:
+            audio = out.add_stream(
+                "pcm_s16le" if path.suffix == ".mkv" else "aac", rate=sample_rate
+            )
+            audio.codec_context.layout = "mono" if len(sound) == 1 else "stereo"
+        for index, frame in enumerate(frames):
+            if index == 0:
+                context.width, context.height = frame.width, frame.height
+                context.pix_fmt = frame.format.name
+            frame.pts = pts[index] if pts is not None else index
+            frame.time_base = base
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        if audio is not None and sound is not None:
+            first = round(sound_start * sample_rate)
+            for at in range(0, sound.shape[1], 1024):
+                block = np.ascontiguousarray(sound[:, at : at + 1024], np.float32)
+                piece = AudioFrame.from_ndarray(
+                    block, "fltp", "mono" if len(sound) == 1 else "stereo"
+                )
+                piece.sample_rate = sample_rate
+                piece.pts, piece.time_base = first + at, Fraction(1, sample_rate)
+                out.mux(audio.encode(piece))
+            out.mux(audio.encode(None))
+    return path
+
+
+def facts_of(path: Path) -> MediaFacts:
+    """What probe says of a clip."""
+    with path.open("rb") as source:
+        answer = InProcessSandbox().run(
+            "framegate.media.probe:measure",
+            {"name": path.name, "limits": codec.dump(ProbeLimits())},
+            fds={"source": source.fileno()},
+            limits=Limits(),
+        )
+    return codec.load(MediaFacts, answer)
+
+
+def lumas(path: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
+    """(seconds, luma) of every frame of the first video track."""
+    with av.open(str(path)) as clip:
+        return [
+            (
+                (frame.pts or 0) * Fraction(frame.time_base.numerator, frame.time_base.denominator),
+                frame.to_ndarray(format="gray8")
+                if frame.format.name != "yuv420p"
+                else frame.to_ndarray()[: frame.height],
+            )
+            for frame in clip.decode(video=0)
+        ]
