@@ -194,6 +194,8 @@ class Jobs:
             with SetWorkflowID(job_id):
                 return self._flows[flow](request)
         except _Halt as halt:
+            if self._stopping.is_set():
+                raise Interrupted from halt.error
             raise halt.error from halt.error.__cause__
         except FramegateError:
             raise

@@ -7,8 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
-from framegate.errors import DiskFull, Internal, OutputNotWritable
+from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
+
+
+class WorkLost(Exception):
+    """A file in the work area that a checkpoint vouches for is gone or is not the same."""
 
 
 class DataFolder:
@@ -85,11 +89,21 @@ def write_hashed(path: Path, content: bytes) -> str:
 
 
 def read_hashed(path: Path, sha256: str) -> bytes:
-    """Read a file that a checkpoint vouches for; raises `Internal` when it is not the same."""
+    """Read a file that a checkpoint vouches for; raises `WorkLost` when it is not the same."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Internal(f"{path.name} in the work area is gone", error.strerror or "") from error
+        raise WorkLost(path.name) from error
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise Internal(f"{path.name} in the work area was changed")
+        raise WorkLost(path.name)
     return content
+
+
+def require_same(path: Path, sha256: str) -> None:
+    """As `read_hashed` for what is too large to read; raises `WorkLost`."""
+    try:
+        same = sha256_of(path) == sha256
+    except OSError as error:
+        raise WorkLost(path.name) from error
+    if not same:
+        raise WorkLost(path.name)

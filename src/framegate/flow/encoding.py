@@ -1,0 +1,161 @@
+"""From facts to a package: plan, audio, chunks, joins, proof, package, stills."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+
+from framegate.domain.codec import dump, load
+from framegate.domain.encoding import ChunkReceipt, Encoders
+from framegate.domain.ladder import Chunk, EncodePlan
+from framegate.domain.media import MediaFacts
+from framegate.domain.package import Packaged, Stills
+from framegate.domain.process import VmafMode
+from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
+from framegate.jobs import Answer, Steps
+from framegate.stages.encode import encode, hardware, ladder
+from framegate.stages.encode.package import package
+from framegate.stages.encode.proof import prove
+from framegate.stages.encode.stills import make_stills
+from framegate.storage.local import WorkLost, require_same
+
+PACKAGE = "package"  # folder in the work area
+
+
+def encode_all(
+    run: Run,
+    steps: Steps,
+    facts: MediaFacts,
+    encoders: Encoders,
+    *,
+    poster_at: Fraction,
+    max_pixels: int,
+) -> Encoded:
+    """Every step of the encode; each can be resumed, chunks singly."""
+    hardware.require(encoders, run.options.encode.codec)
+    plan = run.step(steps, Step.PLAN, EncodePlan, lambda: ladder.plan(facts, run.options.encode))
+    audio = run.step(steps, Step.AUDIO, AudioTracks, lambda: _audio(run, facts, plan))
+    receipts = _chunks(run, steps, facts, plan, encoders)
+    video = run.step(steps, Step.JOIN, VideoTracks, lambda: _join(run, plan, receipts))
+    recorded = run.was_resumed(Step.JOIN)
+    if run.options.vmaf is not VmafMode.OFF:
+        joined = video
+        video = run.step(
+            steps,
+            Step.PROOF,
+            VideoTracks,
+            lambda: VideoTracks(
+                prove(
+                    run.context,
+                    run.source,
+                    facts.video,
+                    plan,
+                    joined.tracks,
+                    max_pixels=max_pixels,
+                    full=run.options.vmaf is VmafMode.FULL,
+                )
+            ),
+        )
+    out = run.context.work / PACKAGE
+    packaged = run.step(
+        steps,
+        Step.PACKAGE,
+        Packaged,
+        lambda: _package(run, plan, audio, video, verify=recorded),
+    )
+    stills = run.step(
+        steps,
+        Step.STILLS,
+        Stills,
+        lambda: make_stills(
+            run.context,
+            plan,
+            video.tracks,
+            audio.tracks,
+            out,
+            poster_at=poster_at,
+            max_pixels=max_pixels,
+        ),
+    )
+    return Encoded(plan, audio.tracks, video.tracks, packaged, stills)
+
+
+def _audio(run: Run, facts: MediaFacts, plan: EncodePlan) -> AudioTracks:
+    tracks = []
+    for audio in plan.audio:
+        done = encode.encode_audio(run.context, run.source, facts, plan, audio)
+        if done is not None:
+            tracks.append(done)
+    return AudioTracks(tuple(tracks))
+
+
+def _package(
+    run: Run, plan: EncodePlan, audio: AudioTracks, video: VideoTracks, *, verify: bool
+) -> Packaged:
+    if verify:
+        for track in (*audio.tracks, *video.tracks):
+            require_same(run.context.work / track.path, track.sha256)
+    return package(run.context, plan, video.tracks, audio.tracks, run.context.work / PACKAGE)
+
+
+def _join(run: Run, plan: EncodePlan, receipts: Receipts) -> VideoTracks:
+    return VideoTracks(
+        tuple(
+            encode.join_rendition(run.context, plan, receipts, rendition)
+            for rendition in plan.renditions
+        )
+    )
+
+
+def _chunks(
+    run: Run, steps: Steps, facts: MediaFacts, plan: EncodePlan, encoders: Encoders
+) -> Receipts:
+    """All chunks, a few at a time; one step each."""
+    progress = run.context.progress
+    done = dict.fromkeys(range(len(plan.chunks)), 0)
+    lock = threading.Lock()
+    fresh: set[int] = set()
+
+    def heard(chunk: Chunk) -> Callable[[int], None]:
+        def frames(count: int) -> None:
+            with lock:
+                done[chunk.index] = count
+                total = sum(done.values())
+            progress.advance(Step.CHUNK, float(total))
+
+        return frames
+
+    def one(chunk: Chunk) -> ChunkReceipt:
+        fresh.add(chunk.index)
+        return encode.encode_chunk(
+            run.context,
+            run.source,
+            facts,
+            plan,
+            chunk,
+            source_sha256=run.asset.sha256,
+            encoders=encoders,
+            on_frames=heard(chunk),
+        )
+
+    def work(chunk: Chunk) -> Callable[[], Answer]:
+        return lambda: dump(one(chunk))
+
+    began = time.perf_counter()
+    progress.start(Step.CHUNK, float(plan.grid.frames), "frames")
+    answers = steps.parallel(
+        Step.CHUNK, [work(chunk) for chunk in plan.chunks], at_once=run.chunks_at_once
+    )
+    receipts = [load(ChunkReceipt, answer) for answer in answers]
+    for chunk, receipt in zip(plan.chunks, receipts, strict=True):
+        if chunk.index in fresh or encode.intact(run.context.work, receipt):
+            continue
+        # its files are gone: encoding is deterministic, so doing it again brings them back
+        if one(chunk) != receipt:
+            raise WorkLost(receipt.id)
+    run.note(Step.CHUNK, time.perf_counter() - began, resumed=not fresh)
+    rungs = ", ".join(rendition.name for rendition in plan.renditions)
+    progress.end(Step.CHUNK, f"{len(plan.chunks)} chunks, {rungs}")
+    return receipts

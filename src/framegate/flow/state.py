@@ -1,0 +1,174 @@
+"""What goes from step to step: small values that are checkpointed, and the live run around them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from framegate.domain.asset import Asset
+from framegate.domain.codec import dump, load
+from framegate.domain.encoding import ChunkReceipt
+from framegate.domain.frames import Coverage, Quality
+from framegate.domain.hashlist import HashList
+from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
+from framegate.domain.media import MediaFacts
+from framegate.domain.package import Packaged, Stills
+from framegate.domain.policy import Decision, Policy
+from framegate.domain.process import ProcessOptions
+from framegate.domain.report import StageTiming
+from framegate.errors import InputVanished
+from framegate.jobs import Steps
+from framegate.stages.base import StageContext
+
+
+class Step(StrEnum):
+    """Names of the steps, as recorded."""
+
+    PROBE = "probe"
+    SCREEN = "screen"
+    DECIDE = "decide"
+    PLAN = "plan"
+    AUDIO = "audio"
+    CHUNK = "encode"
+    JOIN = "join"
+    PROOF = "proof"
+    PACKAGE = "package"
+    STILLS = "stills"
+    PUBLISH = "publish"
+
+
+class Status(StrEnum):
+    """How a flow ended."""
+
+    PUBLISHED = "published"
+    BLOCKED = "blocked"
+    REVIEW = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """The checkpoint of screen; the whole `Screening` is the file of this hash."""
+
+    sha256: str
+    samples: int
+    coverage: Coverage
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTracks:
+    """The checkpoint of the audio encodes; a track that cannot be decoded is left out."""
+
+    tracks: tuple[EncodedAudio, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTracks:
+    """The checkpoint of the joins, and of the proof."""
+
+    tracks: tuple[EncodedRendition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Everything that encode left in the work folder."""
+
+    plan: EncodePlan
+    audio: tuple[EncodedAudio, ...]
+    video: tuple[EncodedRendition, ...]
+    packaged: Packaged
+    stills: Stills
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The checkpoint of publish."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a flow: enough to answer the person, and to go on after a review."""
+
+    status: Status
+    asset: Asset
+    facts: MediaFacts
+    screened: Screened
+    decision: Decision
+    encoded: Encoded | None
+    output: str
+    size_bytes: int
+    timings: tuple[StageTiming, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """One asset being worked on by this process. ``source`` is open for as long as the run, so
+    the same bytes are read in every step whatever happens to the path.
+    """
+
+    asset: Asset
+    source: int  # descriptor
+    context: StageContext
+    options: ProcessOptions
+    policy: Policy
+    lists: tuple[HashList, ...]
+    output: Path
+    job_id: str
+    chunks_at_once: int = 1
+    timings: list[StageTiming] = field(default_factory=list)
+
+    @property
+    def source_path(self) -> Path:
+        """A path that opens the same file anew, with an offset of its own."""
+        return Path(f"/proc/self/fd/{self.source}")
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """The source on a descriptor of its own."""
+        try:
+            fd = os.open(self.source_path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise InputVanished(
+                f"{self.asset.name} cannot be read", error.strerror or ""
+            ) from error
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def step[T](self, steps: Steps, name: Step, kind: type[T], work: Callable[[], T]) -> T:
+        """Do one step, or take its recorded answer; either way note how long it took."""
+        fresh = False
+
+        def record() -> dict[str, object]:
+            nonlocal fresh
+            fresh = True
+            return dump(work())
+
+        began = time.perf_counter()
+        answer = load(kind, steps.run(name, record))
+        self.note(name, time.perf_counter() - began, resumed=not fresh)
+        return answer
+
+    def note(self, name: Step, wall_s: float, *, resumed: bool) -> None:
+        """Remember what a step took, for the report."""
+        self.timings.append(StageTiming(name.value, wall_s, resumed=resumed))
+
+    def was_resumed(self, name: Step) -> bool:
+        """Whether a step's answer was taken from an earlier run."""
+        return any(each.stage == name and each.resumed for each in self.timings)
+
+    def identity(self, what: str) -> str:
+        """32 hex digits, the same whenever this step of this job runs again."""
+        return hashlib.sha256(f"{self.job_id}/{what}".encode()).hexdigest()[:32]
+
+
+type Receipts = list[ChunkReceipt]

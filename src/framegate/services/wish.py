@@ -1,0 +1,54 @@
+"""What a person asked for, with the files that it names read and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from framegate.catalog import hashlists
+from framegate.domain.codec import dump
+from framegate.domain.hashlist import HashList
+from framegate.domain.policy import Policy
+from framegate.domain.policy_file import load_policy
+from framegate.domain.process import ProcessOptions
+from framegate.errors import PolicyInvalid
+
+KEY_DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """``key`` is a hash of all that the result depends on besides the video itself."""
+
+    options: ProcessOptions
+    policy: Policy
+    lists: tuple[HashList, ...]
+    key: str
+
+
+def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
+    """Raises `PolicyInvalid`, `HashListInvalid`."""
+    policy = _policy(options.policy, default_policy)
+    lists = tuple(each for path in options.hashlists for each in hashlists.load(Path(path)))
+    said = {
+        "options": dump(options),
+        "policy": policy.sha256,
+        "lists": [
+            [each.name, each.label, each.child_safety, sorted(each.sha256), *each.pdq]
+            for each in lists
+        ],
+    }
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return Wish(options, policy, lists, digest[:KEY_DIGITS])
+
+
+def _policy(path: str | None, default: bytes) -> Policy:
+    if path is None:
+        return load_policy(default, "the default policy")
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise PolicyInvalid(f"{path} cannot be read", error.strerror or "") from error
+    return load_policy(content, Path(path).name)
