@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Never
@@ -127,18 +127,27 @@ def _describe(error: BaseException) -> dict[str, Any]:
     if isinstance(error, FramegateError):
         words = [error.what[:2000], error.why[:2000], error.todo[:2000]]
         return {"code": error.code, "words": words}
-    # FFmpeg's errors carry the errno too, whatever their class
-    number = getattr(error, "errno", None)
+    roots = list(_chain(error))
+    # FFmpeg's errors carry the errno too, whatever their class; the first cause knows best
+    numbers = [one.errno for one in roots if type(getattr(one, "errno", None)) is int]  # type: ignore[attr-defined]
     try:
         trace = "".join(traceback.format_exception(error))[-_TRACE_BYTES:]
     except Exception as second:  # noqa: BLE001 - a traceback is a courtesy
         trace = type(second).__name__
     return {
         "type": type(error).__name__,
-        "memory": isinstance(error, MemoryError),
-        "errno": number if type(number) is int else None,
+        "memory": any(isinstance(one, MemoryError) for one in roots),
+        "errno": numbers[-1] if numbers else None,
         "trace": trace,
     }
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def run_program(fd: int, spec: dict[str, Any], origin: Origin) -> Never:

@@ -27,6 +27,8 @@ OUTPUT_BYTES = 64 << 10
 CANNOT_START = 127  # as shells say it; sent by child.py
 # without these two a child is no sandbox; the others depend on the kernel's age and settings
 DEFAULT_REQUIRED = (jail.NO_NEW_PRIVILEGES, jail.SECCOMP)
+# A child can import nothing, and libraries import on first use: so the packages as a whole.
+MODULES = ("framegate.media.*", "av.*", "numpy.fft", "numpy.linalg", "numpy.random")
 _NOTHING = "framegate.security.sandbox.child:nothing"
 
 
@@ -67,13 +69,13 @@ class MediaSandbox(Protocol):
 class ForkServer:
     """`MediaSandbox` with a real child for each call. Thread-safe; calls run side by side.
 
-    ``modules`` are imported once, before any fork. ``require`` names the protections
-    (`framegate.security.sandbox.jail.ALL`) without which a call is refused with
-    `ComponentMissing`; the others are used where the kernel has them, see `report`.
+    ``modules`` are imported once, before any fork; ``package.*`` with all that is in it.
+    ``require`` names the protections (`framegate.security.sandbox.jail.ALL`) without which a call
+    is refused with `ComponentMissing`; the others are used where the kernel has them, see `report`.
     """
 
     def __init__(
-        self, modules: Sequence[str] = (), *, require: Sequence[str] = DEFAULT_REQUIRED
+        self, modules: Sequence[str] = MODULES, *, require: Sequence[str] = DEFAULT_REQUIRED
     ) -> None:
         self._modules = tuple(modules)
         self._require = tuple(require)

@@ -21,6 +21,7 @@ from framegate.security.sandbox.limits import Limits
 _PASSING = ("input.", "resource.", "component.", "internal")
 _WORDS = 400
 _BIG = 1 << 20
+_NEAR = 0.7
 
 
 def clean(text: object, most: int = _WORDS) -> str:
@@ -86,6 +87,9 @@ def from_exit(
             f"{name} was killed by the system",
             f"this machine ran out of memory, most likely (it held {size(peak_bytes)})",
         )
+    if peak_bytes > _NEAR * limits.memory_bytes:
+        # native code seldom survives a refused allocation
+        title += f", near its memory limit of {size(limits.memory_bytes)}"
     return MediaCrash(f"{name} crashed", title)
 
 

@@ -15,6 +15,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -133,9 +134,19 @@ def _tell(control: socket.socket, value: dict[str, Any]) -> None:
         control.send(wire.pack(value))
 
 
+def _load_whole(name: str) -> None:
+    package = importlib.import_module(name)
+    for found in pkgutil.walk_packages(package.__path__, f"{name}."):
+        if not found.name.endswith(".__main__"):
+            importlib.import_module(found.name)
+
+
 def _prepare(modules: list[str]) -> None:
     for name in (*_PRELOAD, *modules):
-        importlib.import_module(name)
+        if name.endswith(".*"):
+            _load_whole(name.removesuffix(".*"))
+        else:
+            importlib.import_module(name)
     with contextlib.suppress(OSError):
         # the C library loads this when a thread is cancelled; it could not in the jail
         ctypes.CDLL("libgcc_s.so.1")
