@@ -25,8 +25,8 @@ from framegate.domain.screening import Screening
 
 SENSITIVE = ("sexual", "violence", "self-harm", "terrorism", "hash-list", "gore")
 CHILD_SAFETY = "child-safety"
-BLUR_FROM = 0.20  # raw or calibrated; low on purpose, a blurred innocent picture harms nobody
-SHOT_FROM = 0.50  # neighbours in the shot look alike, whatever their own score
+BLUR_FROM = 0.30  # raw or calibrated; well under any default threshold: doubt is blurred
+SHOT_FROM = 0.60  # neighbours in the shot look alike, whatever their own score
 
 BLUR_PX = 12  # long side after averaging: colour fields, no shapes
 THUMB_PX = 240  # long side in the page

@@ -69,7 +69,6 @@ def render(report: ReportInput) -> str:
         rate=words.rate,
         percent=words.percent,
         number=words.number,
-        tone=timeline.tone,
         dsa=_dsa,
     )
     sheet = evidence.contact_sheet(
@@ -120,7 +119,7 @@ def label_rows(screening: Screening) -> Iterable[LabelRow]:
     for finding in screening.findings:
         if finding.status is Status.OK and _number(finding) is not None:
             groups[finding.label].append(finding)
-    for label, group in sorted(groups.items(), key=lambda g: (-max(map(_value, g[1])), g[0])):
+    for label, group in sorted(groups.items(), key=_concern):
         best = max(group, key=_value)
         yield LabelRow(
             label=label,
@@ -128,14 +127,21 @@ def label_rows(screening: Screening) -> Iterable[LabelRow]:
             count=len(group),
             peak=_value(best),
             peak_at=best.span.start if best.span else None,
-            tone=timeline.tone(_value(best)),
+            tone=timeline.tone(_value(best), label),
             calibrated=all(finding.score is not None for finding in group),
         )
 
 
+def _concern(group: tuple[str, list[Finding]]) -> tuple[bool, float, str]:
+    label, findings = group
+    return (timeline.neutral(label), -max(map(_value, findings)), label)
+
+
 def top_findings(findings: Sequence[Finding]) -> list[tuple[Finding, float]]:
     """The highest scores, at most `TOP_FINDINGS`, those that say something."""
-    told = [(f, _value(f)) for f in findings if f.status is Status.OK]
+    told = [
+        (f, _value(f)) for f in findings if f.status is Status.OK and not timeline.neutral(f.label)
+    ]
     told = [(f, value) for f, value in told if value >= evidence.BLUR_FROM]
     return sorted(told, key=lambda pair: (-pair[1], repr(pair[0])))[:TOP_FINDINGS]
 
@@ -199,7 +205,8 @@ def _vmaf_y(value: float) -> float:
 
 
 def _dsa(category: str) -> str:
-    return category.removeprefix("STATEMENT_CATEGORY_").replace("_", " ").capitalize()
+    name = category.removeprefix("STATEMENT_CATEGORY_").replace("_", " ").capitalize()
+    return name.replace("violation tc", "violation of the terms")
 
 
 def _csp(style: str, script: str) -> str:

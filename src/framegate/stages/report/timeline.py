@@ -22,6 +22,7 @@ POINTS = 480  # most points of a curve
 LEAST = 0.28  # percent: a still must be visible
 SHOWN_FROM = 0.02  # a bar under two percent is not drawn
 
+NEUTRAL = frozenset({"text.overlay"})
 STRONG, MEDIUM = 0.8, 0.5  # shades of a score; the policy's thresholds decide, not these
 
 
@@ -156,7 +157,8 @@ def _scores(
     findings: Iterable[Finding], samples: Sequence[SampleInfo], axis: _Axis
 ) -> Iterable[Lane]:
     """One lane per label, worst first; the bars of one column show the highest score in it."""
-    times = {sample.index: sample.time for sample in samples}
+    ends = [*(sample.time for sample in samples[1:]), axis.length]
+    times = {s.index: (s.time, end) for s, end in zip(samples, ends, strict=False)}
     lanes: dict[str, dict[int, tuple[float, Fraction, Fraction, Finding]]] = defaultdict(dict)
     for finding in findings:
         if finding.status is not Status.OK:
@@ -168,19 +170,29 @@ def _scores(
         held = lanes[finding.label].get(column)
         if held is None or (score, -start) > (held[0], -held[1]):
             lanes[finding.label][column] = (score, start, end, finding)
-    ranked = sorted(lanes.items(), key=lambda item: (-max(v[0] for v in item[1].values()), item[0]))
+    ranked = sorted(
+        lanes.items(),
+        key=lambda item: (neutral(item[0]), -max(v[0] for v in item[1].values()), item[0]),
+    )
     for label, columns in ranked:
         peak = max(value[0] for value in columns.values())
         bars = tuple(
-            axis.bar(start, end, min(1.0, score), tone(score), _title(finding, score, start))
+            axis.bar(start, end, min(1.0, score), tone(score, label), _title(finding, score, start))
             for _, (score, start, end, finding) in sorted(columns.items())
             if score >= SHOWN_FROM
         )
         yield Lane(label, f"peak {peak:.2f}", "score", bars)
 
 
-def tone(score: float) -> str:
+def neutral(label: str) -> bool:
+    """Whether a label only describes: a face or a caption is no concern, however certain."""
+    return label in NEUTRAL or label.split(".", maxsplit=1)[0] == "person"
+
+
+def tone(score: float, label: str) -> str:
     """Shade of a score."""
+    if neutral(label):
+        return "plain"
     return "high" if score >= STRONG else "mid" if score >= MEDIUM else "low"
 
 
@@ -190,12 +202,13 @@ def _title(finding: Finding, score: float, start: Fraction) -> str:
 
 
 def _when(
-    finding: Finding, times: dict[int, Fraction], length: Fraction
+    finding: Finding, times: dict[int, tuple[Fraction, Fraction]], length: Fraction
 ) -> tuple[Fraction, Fraction]:
+    """A still stands for the time until the next look."""
+    if finding.sample in times:
+        return times[finding.sample]
     if finding.span is not None:
         return finding.span.start, finding.span.end
-    if finding.sample in times:
-        return times[finding.sample], times[finding.sample]
     return Fraction(0), length
 
 

@@ -7,7 +7,13 @@
   const heads = lanes.querySelectorAll(".head");
   lanes.classList.add("live");
   const seek = (seconds) => {
-    video.currentTime = Math.max(0, Math.min(length, seconds));
+    const to = Math.max(0, Math.min(length, seconds));
+    if (video.readyState > 0) {
+      video.currentTime = to;
+      return;
+    }
+    // load() starts over at 0: the wanted time is set once the length is known
+    video.addEventListener("loadedmetadata", () => { video.currentTime = to; }, { once: true });
     if (video.preload === "none") video.load();
   };
   lanes.addEventListener("click", (event) => {
