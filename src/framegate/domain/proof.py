@@ -10,12 +10,17 @@ from framegate.domain.media import VideoFacts
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Output frames ``first`` to ``first + frames - 1``; every ``step``-th is scored."""
+    """Output frames ``first`` to ``first + frames - 1``, of which every ``step``-th is scored."""
 
     first: int
     frames: int
     step: int
     join: bool
+
+    def scored(self) -> range:
+        """The frames that are scored, in the middle of their steps; at least one."""
+        offset = min(self.step // 2, self.frames - 1)
+        return range(self.first + offset, self.first + self.frames, self.step)
 
 
 @dataclass(frozen=True, slots=True)

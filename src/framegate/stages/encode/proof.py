@@ -1,9 +1,9 @@
 """Measure the quality of what was encoded: which windows, and VMAF in the sandbox.
 
 Sampled, a proof costs a tenth to a fifth of the encode (scoring a frame of one rung costs about
-twice as much as encoding it for all of them): windows of one second spread evenly, four frames
-scored in each, and eight frames across each of some joins, every second scored. Full, every frame
-is scored, in windows of one segment.
+three times as much as encoding it for all of them): windows of one second spread evenly, four
+frames scored in each, and the two frames before and the two after each of some joins. Full, every
+frame is scored, in windows of one segment.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.errors import InputVanished
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
+from framegate.stages.encode.files import opened_again
 
 SPREAD_EVERY_S = 30  # one spread window for each half minute …
 MOST_SPREAD = 10  # … up to this many
 MOST_JOINS = 6
 SCORED_IN_SPREAD = 4
-JOIN_FRAMES, JOIN_STEP = 8, 2  # scored: three and one before the join, one and three after
+JOIN_FRAMES = 4
 
 TASK = "framegate.media.vmaf:measure"
 
@@ -40,7 +41,7 @@ def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
     for join in _evenly([chunk.first_frame for chunk in plan.chunks[1:]], MOST_JOINS):
         first = max(0, join - JOIN_FRAMES // 2)
         frames = min(JOIN_FRAMES, grid.frames - first)
-        wanted.append(Window(first, frames, JOIN_STEP, join=True))
+        wanted.append(Window(first, frames, 1, join=True))
     length = min(grid.frames, max(1, round(grid.frame_rate)))
     step = max(1, length // SCORED_IN_SPREAD)
     count = min(MOST_SPREAD, max(1, int(grid.frames / grid.frame_rate) // SPREAD_EVERY_S))
@@ -50,8 +51,7 @@ def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
         wanted.append(Window(first, length, step, join=False))
     taken: list[Window] = []
     for window in wanted:
-        apart = not any(_overlap(window, other) for other in taken)
-        if apart and window.frames >= window.step:
+        if not any(_overlap(window, other) for other in taken):
             taken.append(window)
     return tuple(sorted(taken, key=lambda window: window.first))
 
@@ -67,7 +67,7 @@ def full_windows(plan: EncodePlan) -> tuple[Window, ...]:
 
 def prove(
     context: StageContext,
-    source: Path,
+    fd: int,
     video: VideoFacts,
     plan: EncodePlan,
     videos: Sequence[EncodedRendition],
@@ -75,7 +75,7 @@ def prove(
     max_pixels: int,
     full: bool = False,
 ) -> tuple[EncodedRendition, ...]:
-    """The same renditions with their ``windows`` measured.
+    """The same renditions with their ``windows`` measured. ``fd`` is the open source.
 
     Raises `InputVanished`, `Undecodable`, `MediaLimit`, `MediaCrash`.
     """
@@ -95,7 +95,7 @@ def prove(
         context.progress.advance("proof", float(message.get("frames", 0)))
 
     with ExitStack() as stack:
-        fds = {"source": _open(source, stack)}
+        fds = {"source": stack.enter_context(opened_again(fd))}
         for encoded in videos:
             path = context.work / encoded.path
             fds[f"in.{encoded.rendition.name}"] = _open(path, stack)
