@@ -1,8 +1,9 @@
 """Sandboxed task: decode the video track once; signals of every frame, previews of samples.
 
-Request: `SampleRequest`. Messages: ``{"frames": {"pts", "scene", "luma", "motion"}, "cuts": [pts],
-"black": [[pts, pts]], "freeze": [[pts, pts]], "lost": [[pts, pts]]}``, batched; each brings what is new. Frames in the
-ring: previews, with ``{"pts", "shot", "reason", "signals"}``. Answer: see `decode`.
+Request: `SampleRequest`. Messages, batched, each with what is new: ``{"frames": {"pts", "scene",
+"luma", "motion"}, "cuts": [pts], "black": [[pts, pts]], "freeze": [[pts, pts]], "lost": [[pts,
+pts]]}``. Frames in the ring: previews, with ``{"pts", "shot", "reason", "signals"}``. Answer: see
+`decode`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,236 @@
+"""The host's half of sampling: what is asked of the decoder, and what is made of its answers.
+
+Everything that comes out of the child is checked here before it is believed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydantic import ValidationError
+
+from framegate.domain.codec import load
+from framegate.domain.frames import (
+    PREVIEW_LONG_SIDE,
+    FrameSignals,
+    Interval,
+    PictureSignals,
+    Sample,
+    SampleInfo,
+    SampleReason,
+    Shot,
+)
+from framegate.domain.media import HdrKind, VideoFacts
+from framegate.domain.sampling import SamplingRule
+from framegate.errors import Internal
+from framegate.security.sandbox import FrameHeader, Limits, RingSpec
+from framegate.stages.screen.crop import BarFinder
+
+TASK = "framegate.media.samples:decode"
+RING = RingSpec(slots=4, slot_bytes=PREVIEW_LONG_SIDE * PREVIEW_LONG_SIDE * 3)
+JPEG_QUALITY = 85
+THINNED = 4096  # rows of per-frame signals that go into a screening; all go to signals.json
+
+_LEAST_PIXELS = 3840 * 2160  # a stream may grow on the way; up to here it costs little
+_HELD_FRAMES = 40  # reference frames, threads and samples in hand
+_BASE_BYTES = 1 << 30
+
+
+def video_request(video: VideoFacts, rule: SamplingRule, *, skip: bool) -> dict[str, Any]:
+    """The request of `framegate.media.samples`."""
+    hdr = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
+    crop = video.clean_aperture
+    return {
+        "index": video.index,
+        "start": str(video.start),
+        "look": {
+            "width": video.width,
+            "height": video.height,
+            "crop": [crop.left, crop.top, crop.right, crop.bottom],
+            "sample_aspect": str(video.sample_aspect),
+            "clockwise_deg": video.rotation.clockwise_deg,
+            "flip_horizontal": video.rotation.flip_horizontal,
+            "matrix": video.colour.matrix,
+            "full_range": video.colour.full_range,
+            "transfer": hdr.get(video.hdr) or _hdr_base(video),
+            "long_side": PREVIEW_LONG_SIDE,
+        },
+        "rule": {
+            "max_gap": str(rule.max_gap),
+            "settle": str(rule.settle),
+            "spacing": str(rule.spacing),
+            "novelty": rule.novelty,
+        },
+        "skip": skip,
+        "max_pixels": max_pixels(video),
+        "threads": 1,  # the least CPU; decoding overlaps with the models in another process
+    }
+
+
+@contextmanager
+def reopened(fd: int) -> Iterator[int]:
+    """The same file under a descriptor of its own: an offset is shared by duplicates."""
+    again = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield again
+    finally:
+        os.close(again)
+
+
+def max_pixels(video: VideoFacts) -> int:
+    """What the decoder may open: the coded size in whole blocks, or 4K when that is more."""
+    blocks = math.ceil(video.width / 64) * math.ceil(video.height / 64)
+    return max(_LEAST_PIXELS, blocks * 64 * 64)
+
+
+def decode_limits(video: VideoFacts) -> Limits:
+    """Memory by resolution, time by length: thirty times the duration is a slow machine."""
+    frame_bytes = max_pixels(video) * 3 * (2 if video.bit_depth > 8 else 1)  # noqa: PLR2004
+    if video.chroma == "420":
+        frame_bytes //= 2
+    seconds = 120.0 + max(30.0 * float(video.duration_measured), 0.5 * video.frames_measured)
+    return Limits(
+        memory_bytes=_BASE_BYTES + _HELD_FRAMES * frame_bytes,
+        cpu_s=math.ceil(seconds),
+        wall_s=seconds,
+        threads=16,
+    )
+
+
+def _hdr_base(video: VideoFacts) -> str | None:
+    """Dolby Vision with a PQ or HLG base layer is shown by that layer."""
+    transfer = video.colour.transfer
+    return transfer if transfer in ("smpte2084", "arib-std-b67") else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    pts: int
+    shot: int
+    reason: SampleReason
+    signals: PictureSignals
+
+
+class Intake:
+    """Collects what one decoding call says; callbacks for `MediaSandbox.run`."""
+
+    def __init__(
+        self,
+        video: VideoFacts,
+        *,
+        sink: Callable[[Sample], None],
+        progress: Callable[[float], None],
+    ) -> None:
+        """``sink`` gets every sample in order; ``progress`` seconds of video that are decoded."""
+        self._base = video.time_base
+        self._start = video.start
+        self._sink = sink
+        self._progress = progress
+        self._bars = BarFinder()
+        self._last_pts: int | None = None
+        self.pts = array("q")
+        self.scene = array("f")
+        self.luma = array("f")
+        self.motion = array("f")
+        self.cuts: list[int] = []
+        self.black: list[Interval] = []
+        self.freeze: list[Interval] = []
+        self.lost: list[Interval] = []
+        self.samples: list[SampleInfo] = []
+
+    def time(self, pts: int) -> Fraction:
+        """Presentation seconds from the video's first frame."""
+        return pts * self._base - self._start
+
+    def on_message(self, message: dict[str, Any]) -> None:
+        """A batch of signals."""
+        try:
+            frames = message["frames"]
+            columns = [frames[name] for name in ("pts", "scene", "luma", "motion")]
+            if len({len(column) for column in columns}) != 1:
+                raise ValueError("columns differ")  # noqa: TRY301 - all nonsense leaves by one door
+            self.pts.extend(columns[0])
+            self.scene.extend(columns[1])
+            self.luma.extend(columns[2])
+            self.motion.extend(columns[3])
+            self.cuts += [int(pts) for pts in message["cuts"]]
+            self.black += self._intervals(message["black"])
+            self.freeze += self._intervals(message["freeze"])
+            self.lost += self._intervals(message["lost"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _nonsense("signals") from error
+        if self.pts:
+            self._progress(float(self.time(self.pts[-1])))
+
+    def on_frame(self, header: FrameHeader, pixels: NDArray[np.uint8]) -> None:
+        """One sample."""
+        try:
+            meta = load(_Meta, header.meta)
+        except ValidationError as error:
+            raise _nonsense("a sample") from error
+        height, width, channels = pixels.shape
+        ascends = self._last_pts is None or meta.pts > self._last_pts
+        if channels != 3 or not ascends or not 0 <= meta.shot <= len(self.samples):  # noqa: PLR2004 - RGB; a shot has at least one sample
+            raise _nonsense("a sample")
+        self._last_pts = meta.pts
+        info = SampleInfo(
+            index=len(self.samples),
+            pts=meta.pts,
+            time=self.time(meta.pts),
+            shot=meta.shot,
+            reason=meta.reason,
+            width=width,
+            height=height,
+            signals=meta.signals,
+        )
+        self.samples.append(info)
+        active = self._bars.active(meta.shot, pixels).of(pixels)
+        self._sink(Sample(info, pixels, active))
+
+    def shots(self, end: Fraction) -> tuple[Shot, ...]:
+        """Between cuts, from the first frame to ``end``."""
+        starts = [Fraction(0), *(self.time(pts) for pts in self.cuts), end]
+        return tuple(
+            Shot(index, start, stop) for index, (start, stop) in enumerate(pairwise(starts))
+        )
+
+    def frame_signals(self) -> FrameSignals:
+        """All rows, or `THINNED` of them: the highest scene score and motion, the mean luma."""
+        step = math.ceil(len(self.pts) / THINNED) if self.pts else 1
+        edges = range(0, len(self.pts), step)
+        return FrameSignals(
+            pts=tuple(self.pts[at] for at in edges),
+            scene=tuple(round(max(self.scene[at : at + step]), 2) for at in edges),
+            luma=tuple(round(sum(part) / len(part), 1) for part in _parts(self.luma, step)),
+            motion=tuple(round(max(self.motion[at : at + step]), 2) for at in edges),
+        )
+
+    def _intervals(self, pairs: list[list[int]]) -> list[Interval]:
+        return [Interval(self.time(first), self.time(last)) for first, last in pairs]
+
+
+def _parts(column: array[float], step: int) -> list[array[float]]:
+    return [column[at : at + step] for at in range(0, len(column), step)]
+
+
+def save_preview(folder: Path, sample: Sample) -> None:
+    """``folder/000012.jpg``; a second run writes the same bytes over it."""
+    Image.fromarray(sample.pixels).save(
+        folder / f"{sample.info.index:06d}.jpg", quality=JPEG_QUALITY
+    )
+
+
+def _nonsense(what: str) -> Internal:
+    return Internal("The decoder's answer makes no sense", f"{what} cannot be read")

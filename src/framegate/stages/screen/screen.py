@@ -1,0 +1,224 @@
+"""Screen: one decode of the source, every look at it, one value.
+
+sandboxed child: decode ─► signals of every frame ─► samples (previews) ─┐ ring
+calling thread:  check, find bars, queue ◄───────────────────────────────┘
+second thread:   save the preview, run the cascade
+then the sound, then coverage and quality
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framegate.domain.frames import Sample, SampleInfo, Signals
+from framegate.domain.media import MediaFacts
+from framegate.domain.sampling import SamplingRule
+from framegate.domain.screening import Screening
+from framegate.errors import Internal
+from framegate.security.sandbox import Limits
+from framegate.stages.base import StageContext
+from framegate.stages.screen.behind import Behind
+from framegate.stages.screen.cascade import Cascade, Seen, not_run
+from framegate.stages.screen.coverage import DecodeFacts, Looks, cover
+from framegate.stages.screen.protocol import Panel
+from framegate.stages.screen.quality import score_quality
+from framegate.stages.screen.sample import (
+    RING,
+    TASK,
+    Intake,
+    decode_limits,
+    reopened,
+    save_preview,
+    video_request,
+)
+from framegate.stages.screen.sound import listen
+
+STAGE = "screen"
+SAMPLES = "samples"
+SIGNALS = "signals.json"
+WAITING = 16  # samples between decoder and models: 11 MB
+
+
+class Mode(StrEnum):
+    """``auto`` leaves out frames that no other frame needs, where the maximum gap allows it."""
+
+    AUTO = "auto"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """The answer of the decoding task, checked."""
+
+    decoded: int
+    sampled: int
+    packets: int
+    corrupt: int
+    untimed: int
+    misordered: int
+    skipped: bool
+    why_full: str
+    stopped_early: bool
+    last: int
+
+
+def screen(
+    context: StageContext,
+    fd: int,
+    facts: MediaFacts,
+    panel: Panel,
+    *,
+    max_gap_s: float = 1.0,
+    mode: str = Mode.AUTO,
+    sandbox_limits: Limits | None = None,
+) -> Screening:
+    """Look at the source behind ``fd`` (its offset is moved). Writes ``samples/`` and
+    ``signals.json`` into the work folder.
+
+    Raises `Undecodable`, `NoVideoTrack`, `MediaLimit`, `MediaCrash`, and what analysers raise.
+    """
+    rule = SamplingRule(max_gap=Fraction(str(max_gap_s)))
+    seconds = float(facts.video.duration_measured)
+    context.progress.start(STAGE, seconds, "s")
+    samples = _empty_folder(context.work / SAMPLES)
+    cascade = Cascade(panel.stills)
+
+    def look(sample: Sample) -> None:
+        save_preview(samples, sample)
+        cascade.show(sample)
+
+    with Behind(look, waiting=WAITING) as behind:
+        intake = Intake(
+            facts.video,
+            sink=behind.give,
+            progress=lambda done: context.progress.advance(STAGE, min(done, seconds)),
+        )
+        request = video_request(facts.video, rule, skip=mode != Mode.FULL)
+        limits = sandbox_limits or decode_limits(facts.video)
+        decoded = _decode(context, fd, request, intake, limits)
+    seen = cascade.finish()
+    heard = listen(context, fd, facts, panel.audio, sandbox_limits)
+    end = max(facts.video.duration_measured, intake.time(decoded.last))
+    signals = Signals(
+        frames=intake.frame_signals(),
+        black=tuple(intake.black),
+        freeze=tuple(intake.freeze),
+        silence=heard.silence,
+        loudness_lufs=heard.loudness_lufs,
+    )
+    _save_signals(context.work / SIGNALS, intake, facts)
+    screening = Screening(
+        shots=intake.shots(end),
+        samples=_with_hashes(intake.samples, seen),
+        signals=signals,
+        findings=(*seen.findings, *heard.seen.findings),
+        runs=(*seen.runs, *heard.runs, *not_run(panel.unavailable)),
+        tags=(*seen.tags, *heard.seen.tags),
+        faces_most=seen.faces_most,
+        coverage=cover(
+            _decode_facts(facts, decoded, intake),
+            [sample.time for sample in intake.samples],
+            {"signals": [_signal_looks(intake)], **seen.looks},
+            end=end,
+            max_gap=rule.max_gap,
+        ),
+        quality=score_quality(
+            short_side=min(facts.video.display_width, facts.video.display_height),
+            samples=[sample.signals for sample in intake.samples if sample.signals],
+            duration=end,
+            still=(*signals.black, *signals.freeze),
+            loudness_lufs=signals.loudness_lufs,
+        ),
+        spoken_language=heard.seen.spoken_language,
+    )
+    context.progress.end(STAGE, f"{len(screening.shots)} shots, {len(screening.samples)} samples")
+    return screening
+
+
+def _decode(
+    context: StageContext, fd: int, request: dict[str, Any], intake: Intake, limits: Limits
+) -> _Decoded:
+    with reopened(fd) as source:
+        answer = context.sandbox.run(
+            TASK,
+            request,
+            fds={"source": source},
+            limits=limits,
+            ring=RING,
+            on_message=intake.on_message,
+            on_frame=intake.on_frame,
+        )
+    try:
+        decoded = _Decoded(**{name: answer[name] for name in _Decoded.__slots__})
+    except KeyError as error:
+        raise Internal("The decoder's answer makes no sense", str(error)) from error
+    if decoded.decoded != len(intake.pts) or decoded.sampled != len(intake.samples):
+        raise Internal("The decoder's answer makes no sense", "frames are missing")
+    return decoded
+
+
+def _decode_facts(facts: MediaFacts, decoded: _Decoded, intake: Intake) -> DecodeFacts:
+    skipped = decoded.packets - decoded.decoded - decoded.corrupt - decoded.untimed
+    if decoded.skipped and skipped > 0:
+        mode = "reference-frames"
+        why = f"{skipped} frames that no other frame needs were left out; the gap allows it"
+    elif decoded.skipped:
+        mode, why = "full", "the source has no frames that could be left out"
+    else:
+        mode, why = "full", decoded.why_full or "asked for"
+    return DecodeFacts(
+        in_source=facts.video.frames_measured,
+        decoded=decoded.decoded,
+        undecodable=decoded.corrupt + decoded.untimed + decoded.misordered,
+        mode=mode,
+        mode_reason=why,
+        lost=tuple(intake.lost),
+    )
+
+
+def _signal_looks(intake: Intake) -> Looks:
+    """The decoded frames; their ends and the two around the largest gap stand for all."""
+    steps = np.diff(np.asarray(intake.pts))
+    at = int(steps.argmax()) if steps.size else 0
+    kept = sorted({intake.pts[0], *intake.pts[at : at + 2], intake.pts[-1]})
+    return Looks(len(intake.pts), [intake.time(pts) for pts in kept])
+
+
+def _with_hashes(samples: Sequence[SampleInfo], seen: Seen) -> tuple[SampleInfo, ...]:
+    return tuple(
+        replace(sample, pdq=seen.pdq[sample.index].pdq, pdq_quality=seen.pdq[sample.index].quality)
+        if sample.index in seen.pdq
+        else sample
+        for sample in samples
+    )
+
+
+def _empty_folder(folder: Path) -> Path:
+    """Previews of an earlier, unfinished run would stand for samples that no longer are."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for old in folder.glob("*.jpg"):
+        old.unlink()
+    return folder
+
+
+def _save_signals(path: Path, intake: Intake, facts: MediaFacts) -> None:
+    """Every row, and the keyframes: too big for a checkpoint."""
+    rows = {
+        "time_base": str(facts.video.time_base),
+        "start": str(facts.video.start),
+        "pts": intake.pts.tolist(),
+        "scene": [round(value, 2) for value in intake.scene],
+        "luma": [round(value, 1) for value in intake.luma],
+        "motion": [round(value, 2) for value in intake.motion],
+        "cuts": intake.cuts,
+        "keyframes": facts.video.keyframes,
+    }
+    path.write_text(json.dumps(rows, separators=(",", ":")), "utf-8")
