@@ -54,6 +54,31 @@ def test_a_listed_picture_is_found_again_scaled_and_reencoded(clips: Path, bunny
     assert analyser.labels == ("hash-list.test",)
 
 
+def test_a_listed_file_is_found_by_its_bytes() -> None:
+    known = HashList("partner", "hash-list.test", sha256=frozenset({"a" * 64}))
+    (found,) = hashes.HashAnalyser([known], source_sha256="a" * 64).finish().findings
+    assert (found.label, found.raw_score) == ("hash-list.test", 1.0)
+    assert found.detail == "on list partner, the same file"
+    assert hashes.HashAnalyser([known], source_sha256="b" * 64).finish().findings == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "reported"),
+    [
+        ("partner.x", "child-safety"),
+        ("child-safety", "child-safety"),
+        ("child-safety.abuse", "child-safety.abuse"),
+        ("child-safety-ish", "child-safety"),
+    ],
+)
+def test_a_child_safety_list_is_always_called_so(label: str, reported: str, bunny: Pixels) -> None:
+    known = HashList("l", label, pdq=(hashes.pdq(bunny)[0],), child_safety=True)
+    analyser = hashes.HashAnalyser([known])
+    assert analyser.labels == (reported,)
+    (found,) = analyser.analyse([sample(bunny)]).findings
+    assert found.label == reported
+
+
 def test_a_listed_picture_is_found_between_black_bars(bunny: Pixels) -> None:
     known = HashList("partner", "hash-list.test", pdq=(hashes.pdq(bunny)[0],))
     looked = hashes.HashAnalyser([known]).analyse([barred(bunny, 0.2)])

@@ -13,6 +13,8 @@ _PDQ_DIGITS = 64
 _SHA256_DIGITS = 64
 _HEX = frozenset("0123456789abcdef")
 
+CHILD_SAFETY = "child-safety"
+
 DEFAULT_DISTANCE = 31  # bits; PDQ's authors' threshold for "same picture", re-encodes included
 MIN_QUALITY = 50  # of 100; below it PDQ is unreliable (its authors advise against matching)
 
@@ -40,6 +42,14 @@ class HashList:
         for digest in (*self.pdq, *self.sha256):
             if not is_digest(digest):
                 raise ValueError(f"not 64 hexadecimal digits in list {self.name}: {digest[:70]!r}")
+
+    @property
+    def reported_label(self) -> str:
+        """What a match is called. A child-safety list whose label does not say so is called
+        ``child-safety``: whoever hides such pictures goes by the label.
+        """
+        named = self.label == CHILD_SAFETY or self.label.startswith(f"{CHILD_SAFETY}.")
+        return self.label if named or not self.child_safety else CHILD_SAFETY
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +100,14 @@ class Index:
             bits = int(distances[nearest])
             if bits <= within:
                 entry = known.pdq[nearest]
-                found.append(Match(known.name, known.label, known.child_safety, entry, bits))
+                label = known.reported_label
+                found.append(Match(known.name, label, known.child_safety, entry, bits))
         return tuple(found)
 
     def match_file(self, sha256: str) -> tuple[Match, ...]:
         """The lists that hold this very file."""
         return tuple(
-            Match(known.name, known.label, known.child_safety, sha256, 0)
+            Match(known.name, known.reported_label, known.child_safety, sha256, 0)
             for known in self._lists
             if sha256 in known.sha256
         )

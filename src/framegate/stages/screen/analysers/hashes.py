@@ -1,12 +1,14 @@
 """PDQ of every sample, compared with the lists of known pictures.
 
 The stored hash is that of the whole picture, as others hash it. Where the picture has black bars,
-the active part is compared as well: a list made from the bare picture still matches.
+the active part is compared as well: a list made from the bare picture still matches. The source
+file itself is compared with the lists' SHA-256 entries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 
 import cv2
@@ -42,12 +44,19 @@ class HashAnalyser:
     model: str | None = None
     model_sha256: str | None = None
 
-    def __init__(self, lists: Sequence[HashList] = (), within: int = DEFAULT_DISTANCE) -> None:
-        """``within``: bits that may differ."""
+    def __init__(
+        self,
+        lists: Sequence[HashList] = (),
+        *,
+        source_sha256: str = "",
+        within: int = DEFAULT_DISTANCE,
+    ) -> None:
+        """``source_sha256`` of the whole file, "" when not known; ``within``: bits that differ."""
         self.version = f"1+pdqhash-{metadata.version('pdqhash')}"
-        self.labels = tuple(dict.fromkeys(known.label for known in lists))
+        self.labels = tuple(dict.fromkeys(known.reported_label for known in lists))
         self._index = Index(lists)
         self._within = within
+        self._source = source_sha256
         self._poor = 0
 
     def analyse(self, samples: Sequence[Sample]) -> Looked:
@@ -74,24 +83,30 @@ class HashAnalyser:
                 known = best.get(match.list_name)
                 if known is None or match.distance < known.distance:
                     best[match.list_name] = match
-        return [self._finding(sample, match) for match in best.values()]
+        still = Span(sample.info.time, sample.info.time)
+        return [
+            replace(
+                self._finding(match, f"{match.distance} of 256 bits differ"),
+                span=still,
+                sample=sample.info.index,
+            )
+            for match in best.values()
+        ]
 
-    def _finding(self, sample: Sample, match: Match) -> Finding:
+    def _finding(self, match: Match, how: str) -> Finding:
         return Finding(
             analyser=self.name,
             analyser_version=self.version,
             label=match.label,
             status=Status.OK,
             raw_score=match.likeness,
-            span=Span(sample.info.time, sample.info.time),
-            sample=sample.info.index,
-            detail=f"on list {match.list_name}, {match.distance} of 256 bits differ",
+            detail=f"on list {match.list_name}, {how}",
         )
 
     def finish(self) -> Looked:
-        """Says how many samples were too plain to be compared (black, blank)."""
-        if not self._poor:
-            return Looked()
-        return Looked(
-            reason=f"{self._poor} samples too plain to compare (PDQ quality < {MIN_QUALITY})"
+        """The file's own matches, and how many samples were too plain to compare (black, blank)."""
+        files = tuple(
+            self._finding(match, "the same file") for match in self._index.match_file(self._source)
         )
+        plain = f"{self._poor} samples too plain to compare (PDQ quality < {MIN_QUALITY})"
+        return Looked(findings=files, reason=plain if self._poor else "")
