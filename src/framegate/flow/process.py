@@ -1,0 +1,257 @@
+"""The two flows: the whole job, and its end after a person decided."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from framegate.catalog.decisions import Decisions
+from framegate.domain.codec import dump, load
+from framegate.domain.encoding import Encoders
+from framegate.domain.limits import ProbeLimits
+from framegate.domain.media import MediaFacts
+from framegate.domain.policy import Action, Decision, Reason, Verdict
+from framegate.domain.poster import poster_time
+from framegate.domain.report import Capability, PackageInfo, ReportInput
+from framegate.domain.screening import Screening
+from framegate.flow.encoding import PACKAGE, encode_all
+from framegate.flow.state import Encoded, Outcome, Published, Run, Screened, Status, Step
+from framegate.jobs import Answer, Steps
+from framegate.models.store import Models
+from framegate.stages.base import Clock
+from framegate.stages.decide import decide
+from framegate.stages.probe import probe
+from framegate.stages.publish import publish
+from framegate.stages.report.write import write_report
+from framegate.stages.screen.analysers import catalogue
+from framegate.stages.screen.screen import screen
+from framegate.storage.local import read_hashed, write_hashed
+
+PROCESS, RELEASE = "process", "release"
+SCREENING = "screening.json"
+AFTER = {
+    Action.ALLOW: Status.PUBLISHED,
+    Action.RESTRICT: Status.PUBLISHED,
+    Action.REVIEW: Status.REVIEW,
+    Action.BLOCK: Status.BLOCKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What every run shares. ``encoders`` and ``sandbox`` are asked when needed, not at start."""
+
+    models: Models
+    decisions: Decisions
+    clock: Clock
+    limits: ProbeLimits
+    encoders: Callable[[], Encoders]
+    sandbox: Callable[[], tuple[Capability, ...]]
+    versions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """All that the steps before publish brought."""
+
+    facts: MediaFacts
+    screened: Screened
+    screening: Screening
+    decision: Decision
+    encoded: Encoded | None
+
+
+class Flows:
+    """The flows, and the runs that this process has in hand."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def at(self, run: Run) -> Iterator[None]:
+        """Make a run known to its flow for the length of a block."""
+        with self._lock:
+            self._runs[run.job_id] = run
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._runs[run.job_id]
+
+    def process(self, steps: Steps, request: Answer) -> Answer:
+        """The whole job on one asset; the request names the job."""
+        run = self._runs[request["job"]]
+        facts = run.step(steps, Step.PROBE, MediaFacts, lambda: self._probe(run))
+        screened = run.step(steps, Step.SCREEN, Screened, lambda: self._screen(run, facts))
+        screening = _screening(run, screened)
+        decision = run.step(
+            steps, Step.DECIDE, Decision, lambda: self._decide(run, screening, facts)
+        )
+        encoded = None
+        if decision.verdict.action is not Action.BLOCK:
+            encoded = encode_all(
+                run,
+                steps,
+                facts,
+                self._workshop.encoders(),
+                poster_at=poster_time(screening),
+                max_pixels=self._workshop.limits.max_pixels,
+            )
+        known = _Known(facts, screened, screening, decision, encoded)
+        return dump(self._finish(run, steps, known))
+
+    def release(self, steps: Steps, request: Answer) -> Answer:
+        """After a review: the person's decision, then the report again, and what it allows."""
+        run = self._runs[request["job"]]
+        held = load(Outcome, request["held"])
+        screening = _screening(run, held.screened)
+        decision = run.step(
+            steps, Step.DECIDE, Decision, lambda: self._person(run, held.decision, request)
+        )
+        known = _Known(held.facts, held.screened, screening, decision, held.encoded)
+        return dump(self._finish(run, steps, known))
+
+    def _probe(self, run: Run) -> MediaFacts:
+        with run.opened() as fd:
+            return probe(
+                run.context,
+                fd,
+                name=run.asset.name,
+                size_bytes=run.asset.size_bytes,
+                limits=self._workshop.limits,
+            )
+
+    def _screen(self, run: Run, facts: MediaFacts) -> Screened:
+        wanted = run.options.screen
+        names = [
+            name
+            for name in catalogue.NAMES
+            if (wanted.text or not name.startswith("text."))
+            and (wanted.speech or not name.startswith("speech."))
+        ]
+        panel = catalogue.build(
+            self._workshop.models,
+            lists=run.lists,
+            source_sha256=run.asset.sha256,
+            names=names,
+        )
+        with run.opened() as fd:
+            screening = screen(
+                run.context,
+                fd,
+                facts,
+                panel,
+                max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
+                mode=wanted.mode,
+            )
+        content = json.dumps(dump(screening), separators=(",", ":")).encode()
+        return Screened(
+            sha256=write_hashed(run.context.work / SCREENING, content),
+            samples=len(screening.samples),
+            coverage=screening.coverage,
+            quality=screening.quality,
+        )
+
+    def _decide(self, run: Run, screening: Screening, facts: MediaFacts) -> Decision:
+        run.context.progress.start(Step.DECIDE, None, "rules")
+        verdict = decide(screening, facts, run.policy)
+        decision = Decision(
+            id=run.identity("decide"),
+            asset_id=run.asset.id,
+            actor="policy",
+            at=self._workshop.clock(),
+            verdict=verdict,
+            sampling_probability=run.policy.qa_sampling,
+        )
+        self._workshop.decisions.append(decision)
+        run.context.progress.end(Step.DECIDE, verdict.action.value)
+        return decision
+
+    def _person(self, run: Run, held: Decision, request: Answer) -> Decision:
+        action = Action(request["action"])
+        reason = Reason(rule="person", action=action, words=request["reason"])
+        decision = Decision(
+            id=run.identity("decide"),
+            asset_id=run.asset.id,
+            actor=f"person:{request['actor']}",
+            at=self._workshop.clock(),
+            verdict=_overruled(held.verdict, reason),
+            sampling_probability=0.0,
+            note=request["reason"],
+        )
+        self._workshop.decisions.append(decision)
+        return decision
+
+    def _finish(self, run: Run, steps: Steps, known: _Known) -> Outcome:
+        """Report, and publish where the verdict says so: one atomic step."""
+        decision, encoded = known.decision, known.encoded
+        status = AFTER[decision.verdict.action]
+        released = encoded if status is Status.PUBLISHED else None
+        timings = tuple(run.timings)
+
+        def report(folder: Path) -> None:
+            write_report(
+                folder,
+                ReportInput(
+                    asset=run.asset,
+                    facts=known.facts,
+                    screening=known.screening,
+                    verdict=decision.verdict,
+                    decisions=self._workshop.decisions.of(run.asset.id),
+                    created=self._workshop.clock(),
+                    plan=encoded.plan if encoded else None,
+                    renditions=encoded.video if encoded else (),
+                    audio=encoded.audio if encoded else (),
+                    package=_package_info(released) if released else None,
+                    timings=timings,
+                    sandbox=self._workshop.sandbox(),
+                    versions=self._workshop.versions,
+                    samples=run.context.work / "samples",
+                ),
+            )
+
+        package = run.context.work / PACKAGE if released else None
+        published = run.step(
+            steps,
+            Step.PUBLISH,
+            Published,
+            lambda: Published(publish(run.context, package, run.output, report)),
+        )
+        return Outcome(
+            status=status,
+            asset=run.asset,
+            facts=known.facts,
+            screened=known.screened,
+            decision=decision,
+            encoded=encoded,
+            output=str(run.output),
+            size_bytes=published.size_bytes,
+            timings=tuple(run.timings),
+        )
+
+
+def _screening(run: Run, screened: Screened) -> Screening:
+    content = read_hashed(run.context.work / SCREENING, screened.sha256)
+    return load(Screening, json.loads(content))
+
+
+def _overruled(verdict: Verdict, reason: Reason) -> Verdict:
+    """The verdict after a person's word: their reason first, the rest kept as evidence."""
+    return replace(verdict, action=reason.action, reasons=(reason, *verdict.reasons))
+
+
+def _package_info(encoded: Encoded) -> PackageInfo:
+    tracks = encoded.packaged.tracks
+    return PackageInfo(
+        poster=encoded.stills.poster,
+        thumbnails=encoded.stills.thumbnails,
+        preview=encoded.stills.preview,
+        segments=sum(track.segments for track in tracks),
+        size_bytes=sum(track.size_bytes for track in tracks),
+    )

@@ -1,0 +1,135 @@
+"""The main job: files in, packages and verdicts out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from framegate.catalog.assets import Assets
+from framegate.domain.asset import Asset
+from framegate.domain.process import ProcessOptions
+from framegate.errors import FramegateError, Internal
+from framegate.flow.state import Outcome
+from framegate.jobs import Interrupted
+from framegate.observability.logs import logger
+from framegate.services.found import find_videos
+from framegate.services.runner import Runner
+from framegate.services.wish import Wish, read_wish
+from framegate.stages.base import Clock, Progress
+from framegate.stages.ingest import Classifier, ingest
+from framegate.storage import DataFolder
+
+STOP_WAIT_S = 10.0  # for threads to put away what they were at, after Ctrl-C
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessResult:
+    """What became of one path. Exactly one of ``outcome`` and ``error`` is there.
+
+    ``resumed``: an earlier run had begun; ``already_done``: nothing was left to do.
+    """
+
+    path: Path
+    asset: Asset | None = None
+    outcome: Outcome | None = None
+    error: FramegateError | None = None
+    resumed: bool = False
+    already_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How files are taken in; ``stop`` makes everything under way end without a result."""
+
+    assets: Assets
+    data: DataFolder
+    classifier: Classifier
+    clock: Clock
+    default_policy: bytes
+    max_bytes: int
+    assets_at_once: int
+    stop: Callable[[], None]
+
+
+class Processing:
+    """Use case: process files and folders."""
+
+    def __init__(self, runner: Runner, intake: Intake) -> None:
+        self._runner = runner
+        self._intake = intake
+
+    def process(
+        self,
+        paths: Sequence[Path],
+        options: ProcessOptions,
+        progress: Callable[[Path, int, int], Progress],
+        on_result: Callable[[ProcessResult], None],
+    ) -> tuple[ProcessResult, ...]:
+        """Results in the order of the files found.
+
+        ``progress(path, number, total)`` is asked for each file when its turn comes; ``on_result``
+        hears each result as soon as it is there, one at a time. An error of one file is in its
+        result and stops no other; errors of the options (policy, hash lists, output folder) are
+        raised. After Ctrl-C (`KeyboardInterrupt`) all that was started is stopped and put away;
+        the same call goes on from there.
+        """
+        wish = read_wish(options, self._intake.default_policy)
+        self._intake.data.require_writable(Path(options.output))
+        found = list(find_videos(paths))
+        telling = threading.Lock()
+
+        def one(number: int, path: Path) -> ProcessResult:
+            result = self._one(path, wish, progress(path, number, len(found)))
+            with telling:
+                on_result(result)
+            return result
+
+        pool = ThreadPoolExecutor(self._intake.assets_at_once, thread_name_prefix="asset")
+        futures = [pool.submit(one, number, path) for number, path in enumerate(found, start=1)]
+        try:
+            return tuple(future.result() for future in futures)
+        except BaseException:
+            self._stop(futures)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _stop(self, futures: Sequence[Future[ProcessResult]]) -> None:
+        """End as if killed, but tidily: nothing more is recorded, children die, threads unwind."""
+        for future in futures:
+            future.cancel()
+        self._intake.stop()
+        wait(futures, timeout=STOP_WAIT_S)
+
+    def _one(self, path: Path, wish: Wish, progress: Progress) -> ProcessResult:
+        """One file; every error but a stop becomes part of the result."""
+        asset = None
+        try:
+            taken = ingest(
+                path,
+                details=wish.options.details,
+                max_bytes=self._intake.max_bytes,
+                classifier=self._intake.classifier,
+                clock=self._intake.clock,
+                progress=progress,
+            )
+            asset = self._intake.assets.remember(taken.asset)
+            done = self._runner.process(asset, taken.source, wish, progress)
+        except Interrupted:
+            raise
+        except FramegateError as error:
+            return ProcessResult(path, asset=asset, error=error)
+        except Exception as error:  # noqa: BLE001 - one bad file never stops the rest
+            logger("processing").exception("unexpected fault", asset=asset and asset.id)
+            wrapped = Internal("unexpected fault", f"{type(error).__name__}: {error}")
+            return ProcessResult(path, asset=asset, error=wrapped)
+        return ProcessResult(
+            path,
+            asset=asset,
+            outcome=done.outcome,
+            resumed=done.resumed,
+            already_done=done.already,
+        )

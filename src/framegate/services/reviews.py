@@ -1,0 +1,81 @@
+"""Cases that wait for a person, and the person's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from framegate.catalog.assets import Assets
+from framegate.catalog.works import Work, Works, WorkStatus
+from framegate.domain.asset import Asset
+from framegate.domain.codec import load
+from framegate.domain.policy import Action, Verdict
+from framegate.domain.process import ProcessOptions
+from framegate.errors import CaseNotOpen
+from framegate.flow.state import Outcome
+from framegate.services.runner import Runner
+from framegate.services.wish import read_wish
+from framegate.stages.base import Progress
+
+ACTIONS = (Action.ALLOW, Action.BLOCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An asset that waits, with what the policy said and where its report lies."""
+
+    asset: Asset
+    verdict: Verdict
+    output: str
+
+
+class Reviews:
+    """Use case: review."""
+
+    def __init__(self, runner: Runner, assets: Assets, works: Works, default_policy: bytes) -> None:
+        self._runner = runner
+        self._assets = assets
+        self._works = works
+        self._default_policy = default_policy
+
+    def waiting(self) -> tuple[Case, ...]:
+        """All open cases, last changed first."""
+        return tuple(_case(work) for work in self._works.waiting())
+
+    def resolve(
+        self, asset_id: str, action: Action, *, reason: str, actor: str, progress: Progress
+    ) -> Outcome:
+        """Record a person's decision and go on: allow publishes, block is final.
+
+        ``asset_id`` may be a unique beginning. Raises `AssetUnknown`, `CaseNotOpen`,
+        `AlreadyRunning`, and what publishing raises.
+        """
+        if action not in ACTIONS:
+            raise ValueError(action)
+        asset = self._assets.get(asset_id)
+        work = self._open(asset.id)
+        options = load(ProcessOptions, work.options)
+        # the policy and lists have done their part: only the options are looked at from here on
+        wish = read_wish(_without_files(options), self._default_policy)
+        said = {"action": action.value, "reason": reason, "actor": actor}
+        return self._runner.release(work, wish, said, progress)
+
+    def _open(self, asset_id: str) -> Work:
+        for work in self._works.of(asset_id):
+            if work.status is WorkStatus.REVIEW:
+                return work
+        raise CaseNotOpen(f"asset {asset_id[:8]} is not waiting for a decision")
+
+
+def _case(work: Work) -> Case:
+    outcome = load(Outcome, work.outcome)
+    return Case(outcome.asset, outcome.decision.verdict, work.output)
+
+
+def _without_files(options: ProcessOptions) -> ProcessOptions:
+    return ProcessOptions(
+        output=options.output,
+        encode=options.encode,
+        screen=options.screen,
+        vmaf=options.vmaf,
+        details=options.details,
+    )

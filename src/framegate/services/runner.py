@@ -1,0 +1,203 @@
+"""One work from its beginning, or from where it was left, to its end, under its asset's lease."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from framegate.catalog.works import Work, Works, WorkStatus
+from framegate.domain.asset import Asset, SourceFile
+from framegate.domain.codec import dump, load
+from framegate.domain.policy import Action
+from framegate.errors import CaseNotOpen, FramegateError
+from framegate.flow.process import PROCESS, RELEASE, Flows
+from framegate.flow.state import Outcome, Run, Status
+from framegate.jobs import Answer, Jobs, JobState, Leases
+from framegate.security.sandbox.host import MediaSandbox
+from framegate.services.wish import Wish
+from framegate.stages.base import Clock, Progress, StageContext
+from framegate.stages.publish import is_intact
+from framegate.storage import DataFolder, output_name
+from framegate.storage.local import WorkLost
+from framegate.storage.source import open_unchanged
+
+REPORTS = ("report.html", "report.json", "verdict.json")
+MANIFESTS = ("hls/master.m3u8", "dash/manifest.mpd", "poster.jpg")
+STATUS = {
+    Status.PUBLISHED: WorkStatus.PUBLISHED,
+    Status.BLOCKED: WorkStatus.BLOCKED,
+    Status.REVIEW: WorkStatus.REVIEW,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What works are done with; built by wiring."""
+
+    sandbox: MediaSandbox
+    data: DataFolder
+    works: Works
+    jobs: Jobs
+    leases: Leases
+    flows: Flows
+    clock: Clock
+    chunks_at_once: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a work ended: ``resumed`` from an earlier run, or ``already`` done before this one."""
+
+    outcome: Outcome
+    resumed: bool = False
+    already: bool = False
+
+
+class Runner:
+    """Begins, resumes and records works."""
+
+    def __init__(self, premises: Premises) -> None:
+        self._premises = premises
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def process(self, asset: Asset, source: SourceFile, wish: Wish, progress: Progress) -> Done:
+        """The whole job on one asset. Raises what its stages raise, and `AlreadyRunning`."""
+        at = self._premises
+        with self._alone(asset.id):
+            work = at.works.get(asset.id, wish.key) or self._new(asset, wish)
+            state = at.jobs.state(work.workflow_id)
+            if work.outcome is not None and is_finished(work):
+                return Done(load(Outcome, work.outcome), already=True)
+            if state is JobState.STALE or (state is JobState.DONE and work.outcome is not None):
+                # checkpoints of another contract; or done, but its output is gone: anew
+                work = _next_attempt(work)
+            resumed = state is JobState.UNFINISHED
+            fd = open_unchanged(source)
+            try:
+                run = self._run(asset, fd, wish, work, progress)
+                try:
+                    outcome = self._execute(PROCESS, work, run, {"job": work.workflow_id})
+                except WorkLost:
+                    # files that checkpoints vouch for are gone or changed: anew
+                    work, resumed = _next_attempt(work), False
+                    run = self._run(asset, fd, wish, work, progress)
+                    outcome = self._execute(PROCESS, work, run, {"job": work.workflow_id})
+            finally:
+                os.close(fd)
+            return Done(outcome, resumed=resumed)
+
+    def release(self, work: Work, wish: Wish, said: Answer, progress: Progress) -> Outcome:
+        """Go on with a work that waits for a person; ``said``: action, reason, actor."""
+        at = self._premises
+        with self._alone(work.asset_id):
+            now = at.works.get(work.asset_id, work.options_key)
+            if now is None or now.status is not WorkStatus.REVIEW or now.outcome is None:
+                raise CaseNotOpen("the asset is not waiting for a decision")
+            held = load(Outcome, now.outcome)
+            action = Action(said["action"]).value
+            job = f"{RELEASE}-{work.asset_id}-{work.options_key}-{work.attempt}-{action}"
+            run = self._run(held.asset, -1, wish, replace(now, workflow_id=job), progress)
+            return self._execute(RELEASE, now, run, {**said, "job": job, "held": now.outcome})
+
+    def _new(self, asset: Asset, wish: Wish) -> Work:
+        folder = Path(wish.options.output).absolute() / output_name(asset.name, asset.id)
+        return Work(
+            asset_id=asset.id,
+            options_key=wish.key,
+            attempt=1,
+            workflow_id=_job_id(asset.id, wish.key, 1),
+            output=str(folder),
+            status=WorkStatus.RUNNING,
+            options=dump(wish.options),
+            updated_at=self._premises.clock(),
+        )
+
+    def _run(self, asset: Asset, fd: int, wish: Wish, work: Work, progress: Progress) -> Run:
+        at = self._premises
+        return Run(
+            asset=asset,
+            source=fd,
+            context=StageContext(
+                sandbox=at.sandbox,
+                work=at.data.work(asset.id),
+                progress=progress,
+                clock=at.clock,
+            ),
+            options=wish.options,
+            policy=wish.policy,
+            lists=wish.lists,
+            output=Path(work.output),
+            job_id=work.workflow_id,
+            chunks_at_once=at.chunks_at_once,
+        )
+
+    def _execute(self, flow: str, work: Work, run: Run, request: Answer) -> Outcome:
+        at = self._premises
+        at.data.require_space(run.context.work)
+        at.data.require_space(run.output)
+        if flow == PROCESS:
+            at.works.put(
+                replace(work, status=WorkStatus.RUNNING, outcome=None, updated_at=at.clock())
+            )
+        try:
+            with at.flows.at(run):
+                answer = at.jobs.run(flow, run.job_id, request)
+        except FramegateError as error:
+            if flow == PROCESS:
+                failed = replace(
+                    work,
+                    status=WorkStatus.FAILED,
+                    outcome=None,
+                    error_code=error.code,
+                    error_message=str(error),
+                    updated_at=at.clock(),
+                )
+                at.works.put(failed)
+            raise
+        outcome = load(Outcome, answer)
+        at.works.put(
+            replace(
+                work,
+                status=STATUS[outcome.status],
+                outcome=answer,
+                error_code=None,
+                error_message=None,
+                updated_at=at.clock(),
+            )
+        )
+        return outcome
+
+    @contextmanager
+    def _alone(self, asset_id: str) -> Iterator[None]:
+        """Threads of this process wait for each other; another process is `AlreadyRunning`."""
+        with self._guard:
+            lock = self._locks.setdefault(asset_id, threading.Lock())
+        with lock, self._premises.leases.hold(asset_id):
+            yield
+
+
+def is_finished(work: Work) -> bool:
+    """Whether a work is done and its output is still there."""
+    match work.status:
+        case WorkStatus.PUBLISHED:
+            return is_intact(Path(work.output), (*REPORTS, *MANIFESTS))
+        case WorkStatus.BLOCKED | WorkStatus.REVIEW:
+            return is_intact(Path(work.output), REPORTS)
+        case _:
+            return False
+
+
+def _job_id(asset_id: str, key: str, attempt: int) -> str:
+    return f"{PROCESS}-{asset_id}-{key}-{attempt}"
+
+
+def _next_attempt(work: Work) -> Work:
+    attempt = work.attempt + 1
+    return replace(
+        work, attempt=attempt, workflow_id=_job_id(work.asset_id, work.options_key, attempt)
+    )

