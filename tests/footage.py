@@ -4,6 +4,7 @@ source frame an output frame shows, whatever codec it went through.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -133,3 +134,13 @@ def lumas(path: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
             )
             for frame in clip.decode(video=0)
         ]
+
+
+def with_matrix(path: Path, to: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """A copy of an MP4 whose (first) track has the display matrix a, b, c, d (16.16 units)."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # version 0: flags, times, id, duration, layer, volume
+    a, b, c, d = (value << 16 for value in matrix)
+    data[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    to.write_bytes(data)
+    return to

@@ -145,7 +145,7 @@ def _clock(base: Fraction, start: Fraction) -> Fraction:
 def _resampler(frame: AudioFrame, clock: Fraction, rate: int) -> Graph:
     graph = Graph()
     graph.threads = 1
-    graph.link_nodes(
+    nodes = [
         graph.add_abuffer(
             sample_rate=frame.sample_rate,
             format=frame.format.name,
@@ -153,9 +153,15 @@ def _resampler(frame: AudioFrame, clock: Fraction, rate: int) -> Graph:
             time_base=clock,
         ),
         graph.add("aresample", str(rate)),
+    ]
+    if frame.layout.nb_channels == 1:
+        # as it is on both sides; swresample's own rule would make it 3 dB quieter
+        nodes.append(graph.add("pan", "stereo|c0=c0|c1=c0"))
+    nodes += [
         graph.add("aformat", f"sample_fmts=fltp:channel_layouts={LAYOUT}:sample_rates={rate}"),
         graph.add("abuffersink"),
-    ).configure()
+    ]
+    graph.link_nodes(*nodes).configure()
     return graph
 
 

@@ -1,0 +1,167 @@
+"""Audio keeps the video's clock: what sounded at a picture still does, and it is as long."""
+
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import footage
+from framegate.domain.ladder import EncodedAudio, EncodeOptions, EncodePlan
+from framegate.domain.media import MediaFacts
+from framegate.stages.base import StageContext
+from framegate.stages.encode import encode
+from framegate.stages.encode.ladder import plan as make_plan
+from framegate.testing.sandbox import InProcessSandbox
+
+RATE = 48_000
+SECONDS = 3
+
+
+def clicks(
+    *at_s: float, seconds: float = SECONDS, rate: int = RATE, channels: int = 1
+) -> NDArray[np.float32]:
+    """Quiet, with 20 ms of 1 kHz beginning at each time."""
+    sound = np.zeros((channels, round(seconds * rate)), np.float32)
+    burst = 0.8 * np.sin(2 * np.pi * 1000 * np.arange(round(0.02 * rate)) / rate)
+    for at in at_s:
+        first = round(at * rate)
+        sound[:, first : first + burst.size] = burst
+    return sound
+
+
+def source(
+    path: Path, sound: NDArray[np.float32], start: Fraction = Fraction(0), **more: object
+) -> Path:
+    frames = [footage.grey(footage.numbered(n, 160, 96)) for n in range(25 * SECONDS)]
+    return footage.write(path, frames, sound=sound, sound_start=start, **more)  # type: ignore[arg-type]
+
+
+def encoded(path: Path, tmp_path: Path) -> tuple[EncodedAudio, EncodePlan, Path]:
+    facts = footage.facts_of(path)
+    plan = make_plan(facts, EncodeOptions())
+    made = run(path, facts, plan, tmp_path)
+    assert made is not None
+    return made, plan, tmp_path / made.path
+
+
+def run(path: Path, facts: MediaFacts, plan: EncodePlan, work: Path) -> EncodedAudio | None:
+    context = StageContext(InProcessSandbox(), work, None, None)  # type: ignore[arg-type]
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return encode.encode_audio(context, fd, facts, plan, plan.audio[0])
+    finally:
+        os.close(fd)
+
+
+def heard(track: Path) -> tuple[NDArray[np.float32], int]:
+    """What a player that follows the edit list hears, and the PTS of its first sample."""
+    with av.open(str(track)) as clip:
+        frames = list(clip.decode(audio=0))
+    return np.concatenate([f.to_ndarray() for f in frames], 1), frames[0].pts or 0
+
+
+def onsets(sound: NDArray[np.float32], rate: int = RATE) -> list[float]:
+    """Seconds at which a click begins: the first of its samples over a tenth of full scale."""
+    loud = np.flatnonzero(np.abs(sound[0]) > 0.1)
+    if not loud.size:
+        return []
+    begins = loud[np.insert(np.diff(loud) > rate // 20, 0, True)]
+    return [float(at) / rate for at in begins]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [
+        (".mkv", Fraction(0)),
+        (".mkv", Fraction(1, 2)),
+        (".mkv", Fraction(-1, 4)),  # Matroska moves both tracks later together
+        (".mp4", Fraction(0)),
+        (".mp4", Fraction(1, 2)),
+    ],
+)
+def test_sound_stays_with_its_picture(suffix: str, start: Fraction, tmp_path: Path) -> None:
+    path = source(tmp_path / f"source{suffix}", clicks(0.5, 1.5, 2.25), start)
+    facts = footage.facts_of(path)
+    made, plan, track = encoded(path, tmp_path)
+    sound, first = heard(track)
+    assert first == 0
+    assert made.priming_samples == 1024
+    expected = [t + float(start) for t in (0.5, 1.5, 2.25)]
+    # a lossy codec smears an onset; a millisecond is far below what an ear calls late
+    assert onsets(sound) == pytest.approx(expected, abs=0.002)
+    length = plan.grid.frames / plan.grid.frame_rate
+    assert 0 <= sound.shape[1] - length * RATE < 1024
+    assert facts.audio[0].channels == 1
+
+
+def test_a_gap_is_filled_and_the_rest_stays_in_time(tmp_path: Path) -> None:
+    """Packets missing in the middle: what follows must not move up."""
+    whole = source(tmp_path / "whole.mkv", clicks(0.5, 2.5))
+    path = tmp_path / "gap.mkv"
+    with av.open(str(whole)) as read, av.open(str(path), "w") as out:
+        video = out.add_stream_from_template(read.streams.video[0], opaque=True)
+        audio = out.add_stream_from_template(read.streams.audio[0], opaque=True)
+        for packet in read.demux():
+            if not packet.size:
+                continue
+            at = float((packet.pts or 0) * packet.time_base)
+            if packet.stream.type == "audio" and 1.0 <= at < 1.8:
+                continue
+            packet.stream = video if packet.stream.type == "video" else audio
+            out.mux(packet)
+    _, _, track = encoded(path, tmp_path)
+    assert onsets(heard(track)[0]) == pytest.approx([0.5, 2.5], abs=0.002)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 96_000])
+def test_rates_become_one_of_two(rate: int, tmp_path: Path) -> None:
+    path = source(tmp_path / "source.mkv", clicks(1.0, rate=rate), sample_rate=rate)
+    made, plan, track = encoded(path, tmp_path)
+    wanted = 44_100 if rate == 44_100 else 48_000
+    assert made.audio.sample_rate == plan.audio[0].sample_rate == wanted
+    sound, _ = heard(track)
+    assert onsets(sound, wanted) == pytest.approx([1.0], abs=0.002)
+
+
+def test_mono_becomes_two_equal_channels_as_loud_as_before(tmp_path: Path) -> None:
+    tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(SECONDS * RATE) / RATE)).astype(np.float32)
+    _, _, track = encoded(source(tmp_path / "source.mkv", tone[None]), tmp_path)
+    sound, _ = heard(track)
+    assert sound.shape[0] == 2
+    middle = sound[:, RATE : 2 * RATE]
+    assert np.abs(middle[0] - middle[1]).max() < 0.02
+    assert float(np.sqrt((middle**2).mean())) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
+
+
+def test_sound_that_ends_early_is_padded_and_late_sound_is_cut(tmp_path: Path) -> None:
+    for seconds in (1.0, 4.5):
+        work = tmp_path / str(seconds)
+        work.mkdir()
+        path = source(work / "source.mkv", clicks(0.5, seconds=seconds))
+        facts = footage.facts_of(path)
+        plan = make_plan(facts, EncodeOptions())
+        made = run(path, facts, plan, work)
+        assert made is not None
+        sound, _ = heard(work / made.path)
+        assert 0 <= sound.shape[1] - SECONDS * RATE < 1024
+
+
+def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
+    path = source(tmp_path / "source.mkv", clicks(0.5))
+    first, _, _ = encoded(path, tmp_path)
+    again = tmp_path / "again"
+    again.mkdir()
+    assert encoded(path, again)[0] == first
+
+
+def test_a_track_that_is_not_there_any_more_is_no_track(tmp_path: Path) -> None:
+    path = source(tmp_path / "source.mkv", clicks(0.5))
+    facts = footage.facts_of(path)
+    plan = make_plan(facts, EncodeOptions())
+    moved = replace(plan, audio=(replace(plan.audio[0], source_index=7),))
+    assert run(path, facts, moved, tmp_path) is None
