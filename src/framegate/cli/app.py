@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from framegate import __version__
-from framegate.cli import doctor, models, process, review, steps
+from framegate.cli import doctor, models, process, review
 
 app = typer.Typer(
     name="framegate",
@@ -26,18 +26,17 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001 - acted on by its callback
+    *,
+    version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Framegate, a self-hosted gate for video."""
+    del version  # acted on by its callback
 
 
 app.command("process")(process.process)
-app.command("probe")(steps.probe)
-app.command("screen")(steps.screen)
-app.command("encode")(steps.encode)
 app.command("review")(review.review)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")

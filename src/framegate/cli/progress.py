@@ -60,6 +60,14 @@ class Display:
     def end(self, stage: str, note: str = "") -> None:
         """See `framegate.stages.base.Progress.end`."""
 
+    def failed(self) -> None:
+        """The current file ended with an error: its stages stand still."""
+
+    def say(self, line: str) -> None:
+        """A line of its own, between the progress."""
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
 
 class _Rate(ProgressColumn):
     """Done, total and speed in the stage's own unit."""
@@ -143,6 +151,16 @@ class Bars(Display):
         if task is not None:
             total = self._progress.tasks[self._progress.task_ids.index(task)].total or 1
             self._progress.update(task, total=total, completed=total, note=note)
+
+    @override
+    def failed(self) -> None:
+        with self._lock:
+            for task in self._tasks.values():
+                self._progress.stop_task(task)
+
+    @override
+    def say(self, line: str) -> None:
+        self._progress.console.print(Text(line))
 
 
 class Lines(Display):

@@ -27,8 +27,10 @@ def _cli() -> str:
     assert isinstance(group, click.Group)
     parts = [
         "# The command\n",
-        "Progress goes to stderr, the answer to stdout; `--json` gives every answer as JSON. "
-        "Exit codes: [exit-codes.md](exit-codes.md). Settings: [settings.md](settings.md).\n",
+        (
+            "Progress goes to stderr, the answer to stdout; `--json` gives every answer as JSON. "
+            "Exit codes: [exit-codes.md](exit-codes.md). Settings: [settings.md](settings.md).\n"
+        ),
     ]
     for name, command in sorted(_commands(group, "framegate")):
         parts.append(f"## `{name}`\n\n{command.help or ''}\n")

@@ -1,0 +1,166 @@
+"""A result in words and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from framegate.cli.answer import error_object
+from framegate.domain.codec import dump
+from framegate.domain.media import MediaFacts
+from framegate.domain.policy import Action, Verdict
+from framegate.flow.state import Outcome, Status
+from framegate.services.processing import ProcessResult
+
+_HEAD: dict[Action, tuple[str, str]] = {
+    Action.ALLOW: ("✓ allowed", "bold green"),
+    Action.RESTRICT: ("✓ restricted", "bold yellow"),
+    Action.REVIEW: ("? review", "bold yellow"),
+    Action.BLOCK: ("✗ blocked", "bold red"),
+}
+_LABEL_WIDTH = 10
+
+
+def safe(name: str) -> str:
+    """A file's name on one line: control characters (line breaks, escapes) shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def facts_line(facts: MediaFacts) -> str:
+    """``H.264 1280x720, 24 fps, 5.3 s, 1 audio track``."""
+    video = facts.video
+    rate = video.frame_rate
+    fps = f"{float(rate.measured):.5g} fps" + (" (variable)" if rate.variable else "")
+    parts = [
+        f"{video.codec} {video.display_width}x{video.display_height}",
+        fps,
+        f"{float(facts.duration_measured):.1f} s",
+    ]
+    if video.hdr.value != "sdr":
+        parts.append(video.hdr.value)
+    tracks = len(facts.audio)
+    parts.append(f"{tracks} audio track{'' if tracks == 1 else 's'}" if tracks else "no audio")
+    if facts.truncated:
+        parts.append(f"truncated: {facts.readable_share:.0%} readable")
+    return ", ".join(parts)
+
+
+def print_result(out: Console, result: ProcessResult) -> None:
+    """The summary of one file; an error was already said on stderr."""
+    outcome = result.outcome
+    if outcome is None:
+        return
+    verdict = outcome.decision.verdict
+    words, style = _HEAD[verdict.action]
+    head = Text.assemble((f"{words:<13}", style), (safe(str(result.path)), "bold"))
+    if verdict.audience:
+        head.append(f"  for {verdict.audience}")
+    if result.already_done:
+        head.append("  (already done)", style="dim")
+    elif result.resumed:
+        head.append("  (went on after an interruption)", style="dim")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=_LABEL_WIDTH, style="dim")
+    table.add_column(overflow="fold")
+    for label, text in _rows(result, outcome):
+        table.add_row(label, Text(text))
+    out.print(Group(head, Padding(table, (0, 0, 1, 2))))
+
+
+def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
+    screened = outcome.screened
+    coverage = screened.coverage
+    rows = [("video", facts_line(outcome.facts))]
+    if outcome.asset.duplicate_of:
+        rows.append(("duplicate", f"the same bytes came before as {outcome.asset.duplicate_of}"))
+    rows.append(
+        (
+            "looked at",
+            (
+                f"{coverage.frames_sampled} samples, {coverage.frames_decoded} of "
+                f"{coverage.frames_in_source} frames decoded, "
+                f"largest gap {coverage.largest_gap_s:.2f} s"
+            ),
+        )
+    )
+    rows.append(("quality", f"{screened.quality.score:.0f}/100"))
+    rows += [("because", reason) for reason in _reasons(outcome.decision.verdict)]
+    if outcome.encoded is not None:
+        rows.append(("ladder", ", ".join(_ladder(outcome))))
+    wall = sum(timing.wall_s for timing in outcome.timings)
+    stages = ", ".join(
+        f"{timing.stage} {timing.wall_s:.1f}"
+        for timing in outcome.timings
+        if timing.wall_s >= 0.1  # noqa: PLR2004 - what rounds to nothing is not shown
+    )
+    if not result.already_done:
+        rows.append(("took", f"{wall:.1f} s ({stages})" if stages else f"{wall:.1f} s"))
+    rows.append(("report", str(Path(outcome.output) / "report.html")))
+    if outcome.status is Status.REVIEW:
+        rows.append(("next", f'framegate review {outcome.asset.id} --allow|--block --reason "…"'))
+    return rows
+
+
+def _reasons(verdict: Verdict) -> list[str]:
+    return [f"{reason.words} [{reason.rule}]" for reason in verdict.reasons]
+
+
+def _ladder(outcome: Outcome) -> list[str]:
+    assert outcome.encoded is not None
+    rungs = []
+    for track in outcome.encoded.video:
+        text = f"{track.rendition.name} {track.bitrate_mean / 1e6:.2f} Mbit/s"
+        if track.windows:
+            frames = sum(window.frames for window in track.windows)
+            mean = sum(window.vmaf_mean * window.frames for window in track.windows) / frames
+            text += f" VMAF {mean:.1f}"
+        rungs.append(text)
+    return rungs
+
+
+def result_object(result: ProcessResult) -> dict[str, Any]:
+    """A result as ``--json`` shows it (docs/reference/json.md)."""
+    outcome = result.outcome
+    answer: dict[str, Any] = {
+        "path": str(result.path),
+        "asset_id": result.asset.id if result.asset else None,
+        "status": outcome.status.value if outcome else "failed",
+        "already_done": result.already_done,
+        "resumed": result.resumed,
+        "error": error_object(result.error) if result.error else None,
+    }
+    if outcome is not None:
+        verdict = outcome.decision.verdict
+        answer |= {
+            "action": verdict.action.value,
+            "audience": verdict.audience,
+            "guarantee": verdict.guarantee,
+            "reasons": [
+                {"rule": reason.rule, "action": reason.action.value, "words": reason.words}
+                for reason in verdict.reasons
+            ],
+            "duplicate_of": outcome.asset.duplicate_of,
+            "output": outcome.output,
+            "duration_s": float(outcome.facts.duration_measured),
+            "quality": outcome.screened.quality.score,
+            "coverage": dump(outcome.screened.coverage),
+            "renditions": [
+                {
+                    "name": track.rendition.name,
+                    "codec": track.rendition.codec.value,
+                    "width": track.rendition.width,
+                    "height": track.rendition.height,
+                    "bitrate_mean": track.bitrate_mean,
+                    "bitrate_peak": track.bitrate_peak,
+                    "vmaf_windows": [dump(window) for window in track.windows],
+                }
+                for track in (outcome.encoded.video if outcome.encoded else ())
+            ],
+            "timings": [dump(timing) for timing in outcome.timings],
+        }
+    return answer
