@@ -1,10 +1,11 @@
 """The models against bare ONNX Runtime on the same tensors, and the memory of all of them.
 
-    python benchmarks/models.py [--batch 4] [--runs 15]
+    python benchmarks/models.py [--batch 4] [--runs 15] [--threads 1]
 
 Prints JSON. Ratios are medians of interleaved runs of CPU and of wall time, ours over bare (same
 threads; bare: a session with ONNX Runtime's defaults, fed the same tensors). ``analyser`` is the
-whole `analyse` of prepared pictures, preparation included, over the same bare runs.
+whole `analyse` of decoded pictures, preparation included, over the same bare runs. On a busy
+machine bare runs suffer from threads that spin; ``--threads 1`` compares without them.
 """
 
 import argparse
@@ -112,9 +113,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=0, help="0: the physical cores")
     asked = parser.parse_args()
-    held = memory(Models())  # first: the bare sessions would be counted as well
-    models = Models()
+    held = memory(Models(asked.threads))  # first: the bare sessions would be counted as well
+    models = Models(asked.threads)
     speed = {name: ratios(models, name, asked.batch, asked.runs) for name in PREPARE}
     print(
         json.dumps(
