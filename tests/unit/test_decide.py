@@ -132,10 +132,12 @@ def test_a_missing_analyser_is_named() -> None:
 def test_gaps_over_the_policy_go_to_a_person() -> None:
     base = screening(samples=8)
     policy = Policy("p", "1", "0" * 64, (), ("nsfw",), max_gap_s=1.0)
+    lax = replace(base.coverage, max_gap_wanted_s=2.0, levels=())
     for coverage, expected in (
-        (replace(base.coverage, largest_gap_s=1.0), Action.ALLOW),
-        (replace(base.coverage, largest_gap_s=1.01), Action.REVIEW),
+        (replace(lax, largest_gap_s=1.0), Action.ALLOW),
+        (replace(lax, largest_gap_s=1.01), Action.REVIEW),
         (replace(base.coverage, met=False), Action.REVIEW),
+        (replace(base.coverage, largest_gap_s=9.0), Action.ALLOW),  # one slide, held for 9 s
         (
             replace(base.coverage, levels=(LevelCoverage("detectors", 2, 4.0),)),
             Action.REVIEW,  # the sampler kept its word, the required detectors did not look

@@ -23,6 +23,7 @@ def test_kinds_labels_and_headers() -> None:
 def test_child_safety_is_known_by_header_or_label(text: str) -> None:
     (only,) = hashlists.parse(text, "x")
     assert only.child_safety
+    assert only.label.split(".")[0] == "child-safety"  # what decide and the report go by
 
 
 @pytest.mark.parametrize(

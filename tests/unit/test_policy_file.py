@@ -28,7 +28,7 @@ def test_the_default_policy_reads_and_follows_its_schema() -> None:
     assert policy.sha256 == hashlib.sha256(data).hexdigest()
     jsonschema.validate(tomllib.loads(data.decode()), json.loads(policy_schema()))
     blocking = {rule.label for rule in policy.rules if rule.action is Action.BLOCK}
-    assert blocking == {"child-safety", "terrorism", "hash-list"}  # exact matches alone
+    assert blocking == {"child-safety", "terrorism", "hash-list", "known"}  # exact matches alone
     assert all(rule.require_calibration for rule in policy.rules)
     assert all(rule.reason and rule.dsa_category for rule in policy.rules)
 

@@ -192,7 +192,9 @@ def test_where_no_detector_looked_everything_is_blurred(full: ReportInput) -> No
 def test_child_safety_evidence_is_never_in_a_report(
     tmp_path: Path, full: ReportInput, label: str
 ) -> None:
-    match = Finding("hash.pdq", "1", label, Status.OK, 0.99, sample=2, span=Span(Fraction(2), Fraction(2)))
+    match = Finding(
+        "hash.pdq", "1", label, Status.OK, 0.99, sample=2, span=Span(Fraction(2), Fraction(2))
+    )
     screened = replace(full.screening, findings=(match,))
     html = page(tmp_path, replace(full, screening=screened))
     assert "data:image" not in html

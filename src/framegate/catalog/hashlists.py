@@ -69,7 +69,10 @@ def parse(text: str, name: str) -> tuple[HashList, ...]:
         if not words:
             continue
         kind, digest, own = _entry(words, name, number)
-        (pdq if kind == "pdq" else sha256)[own or label].append(digest)
+        wanted = own or label
+        if child_safety and not _is_child_safety(wanted):
+            wanted = CHILD_SAFETY  # the label is what keeps a match apart later on
+        (pdq if kind == "pdq" else sha256)[wanted].append(digest)
     labels = dict.fromkeys([*pdq, *sha256])
     return tuple(
         HashList(
@@ -77,10 +80,14 @@ def parse(text: str, name: str) -> tuple[HashList, ...]:
             label=each,
             pdq=tuple(pdq[each]),
             sha256=frozenset(sha256[each]),
-            child_safety=child_safety or each.split(".", 1)[0] == CHILD_SAFETY,
+            child_safety=_is_child_safety(each),
         )
         for each in labels
     )
+
+
+def _is_child_safety(label: str) -> bool:
+    return label.split(".", 1)[0] == CHILD_SAFETY
 
 
 def _entry(words: Sequence[str], name: str, number: int) -> tuple[str, str, str]:

@@ -23,7 +23,8 @@ from framegate.domain.findings import Finding, Status
 from framegate.domain.frames import SampleInfo
 from framegate.domain.screening import Screening
 
-SENSITIVE = ("sexual", "violence", "self-harm", "terrorism", "hash-list", "gore")
+SENSITIVE = ("sexual", "violence", "self-harm", "terrorism", "animal-cruelty")
+EXACT_LEVEL = "hash"  # matches of known material, whatever their label
 CHILD_SAFETY = "child-safety"
 BLUR_FROM = 0.30  # raw or calibrated; well under any default threshold: doubt is blurred
 SHOT_FROM = 0.60  # neighbours in the shot look alike, whatever their own score
@@ -62,14 +63,17 @@ def child_safety_match(screening: Screening) -> bool:
 
 def sensitive_samples(screening: Screening) -> dict[int, str]:
     """Sample index to the reason for its blur; samples that may be shown are not in it."""
+    lists = {run.analyser for run in screening.runs if run.level == EXACT_LEVEL}
     if not any(
-        run.status is Status.OK and any(_is_sensitive(label) for label in run.labels)
+        run.analyser not in lists
+        and run.status is Status.OK
+        and any(_is_sensitive(label) for label in run.labels)
         for run in screening.runs
     ):
         return {sample.index: "no detector looked" for sample in screening.samples}
     worst: dict[int, tuple[float, str]] = {}
     for finding in screening.findings:
-        if not _is_sensitive(finding.label):
+        if finding.analyser not in lists and not _is_sensitive(finding.label):
             continue
         score = _score(finding)
         for index in _samples_of(finding, screening.samples):
