@@ -60,6 +60,10 @@ def xyran(pixels: Pixels) -> Tensor:
     """(3, 224, 224), RGB 0..255: the picture fitted over a blurred, stretched copy of itself."""
     image = Image.fromarray(pixels)
     width, height = _fit(image.width, image.height, XYRAN_SIDE)
+    if width == XYRAN_SIDE:  # the side that both copies share is resized once
+        image = _resize(image, width, image.height)
+    else:
+        image = _resize(image, image.width, height)
     front = np.asarray(_resize(image, width, height))
     if width == height == XYRAN_SIDE:
         canvas = front
