@@ -120,5 +120,5 @@ def _migrate(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         # sqlite3 opens no transaction for DDL by itself
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        config.attributes["connection"] = connection
+        config.attributes.update(connection=connection, metadata=metadata)
         command.upgrade(config, "head")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
-import pkgutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -64,7 +62,7 @@ def opened(settings: Settings) -> Iterator[Application]:
     Raises `OutputNotWritable`, `DiskFull`, `ComponentMissing`.
     """
     with ExitStack() as stack:
-        sandbox = stack.enter_context(media_sandbox())
+        sandbox = stack.enter_context(ForkServer())
         data = DataFolder(settings.home, min_free_bytes=settings.limits.min_free_bytes)
         engine = database.connect(settings.home)
         stack.callback(engine.dispose)
@@ -162,14 +160,6 @@ def process_options(
         hashlists=tuple(str(path.expanduser().absolute()) for path in lists),
         details=details or AssetDetails(),
     )
-
-
-def media_sandbox() -> ForkServer:
-    """The fork server with every media task preloaded."""
-    spec = importlib.util.find_spec("framegate.media")
-    assert spec is not None
-    found = pkgutil.iter_modules(spec.submodule_search_locations)
-    return ForkServer([f"framegate.media.{module.name}" for module in found])
 
 
 def probe_limits(settings: Settings) -> ProbeLimits:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from framegate.database import metadata
-
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=context.config.attributes["metadata"],
     # DBOS keeps its tables in the same file and migrates them itself
     version_table="framegate_migrations",
     transactional_ddl=True,  # the caller has begun one

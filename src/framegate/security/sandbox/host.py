@@ -28,7 +28,7 @@ CANNOT_START = 127  # as shells say it; sent by child.py
 # without these two a child is no sandbox; the others depend on the kernel's age and settings
 DEFAULT_REQUIRED = (jail.NO_NEW_PRIVILEGES, jail.SECCOMP)
 # A child can import nothing, and libraries import on first use: so the packages as a whole.
-MODULES = ("framegate.media.*", "av.*", "numpy.fft", "numpy.linalg", "numpy.random")
+MODULES = ("framegate.media.*", "av.*", "numpy.fft", "numpy.linalg", "numpy.ma", "numpy.random")
 _NOTHING = "framegate.security.sandbox.child:nothing"
 
 
@@ -97,7 +97,11 @@ class ForkServer:
             if self._stopping:
                 raise Stopped("no new work is taken")
             if self._server is None or not self._server.alive():
+                if self._server is not None:
+                    self._server.close()
                 self._server = Launched(self._modules)
+                if self._stopping:  # `stop` came while it started and did not see it
+                    self._server.close()
             assert self._server.socket is not None
             return self._server.socket
 
@@ -212,7 +216,10 @@ class ForkServer:
     def _child(
         self, name: str, limits: Limits, spec: dict[str, Any], channel: int
     ) -> Iterator[Exchange]:
-        exchange = Exchange(name, limits)
+        try:
+            exchange = Exchange(name, limits)
+        except OSError as error:
+            raise Internal(f"{name} could not start", error.strerror or "") from error
         try:
             server = self._connect()
             self._active.add(exchange)
