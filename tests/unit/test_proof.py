@@ -72,7 +72,7 @@ def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
     chunked = EncodePlan(plan.renditions, (), plan.grid, (Chunk(0, 0, 96), Chunk(1, 96, 24)))
     top, low = prove(tracks.context(tmp_path), fd, facts, chunked, videos, max_pixels=1 << 20)
     assert [(w.first_frame, w.frames, w.join) for w in top.windows] == [
-        (48, 24, False),
+        (50, 20, False),
         (94, 4, True),
     ]
     for better, worse in zip(top.windows, low.windows, strict=True):
@@ -88,7 +88,7 @@ def test_full_scores_all_frames(source: tuple[int, VideoFacts], tmp_path: Path) 
     assert sum(window.frames for window in full.windows) == 120
     (some,) = prove(tracks.context(tmp_path), fd, facts, plan, videos, max_pixels=1 << 20)
     mean = sum(window.vmaf_mean * window.frames for window in full.windows) / 120
-    assert abs(mean - some.windows[0].vmaf_mean) < 5
+    assert abs(mean - some.windows[0].vmaf_mean) < 8
 
 
 def test_a_rendition_that_stops_short_is_an_error(
@@ -122,6 +122,8 @@ def test_windows_are_few_inside_and_apart(frames: int, rate: Fraction, chunk_seg
         assert window.first >= end
         scored = window.scored()
         assert window.first <= scored[0]
+        if window.frames == 4 * window.step:
+            assert sorted(number % 4 for number in scored) == [0, 1, 2, 3]
         assert scored[-1] < window.first + window.frames
         end = window.first + window.frames
         assert end <= frames
