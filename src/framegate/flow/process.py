@@ -150,6 +150,7 @@ class Flows:
                 max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
                 mode=wanted.mode,
             )
+        self._workshop.models.rest()  # the encoders need the memory next
         content = json.dumps(dump(screening), separators=(",", ":")).encode()
         return Screened(
             sha256=write_hashed(run.context.work / SCREENING, content),
