@@ -106,6 +106,22 @@ def test_threads_work(server: ForkServer) -> None:
     assert run(server, "threads", {"count": 60}) == {"ran": 60}
 
 
+def test_threads_have_a_limit(server: ForkServer) -> None:
+    granted = {one.name: one for one in server.report()}[jail.THREAD_LIMIT]
+    if granted.available:
+        with pytest.raises(MediaLimit, match="20 threads"):
+            run(server, "threads", {"count": 60}, limits=Limits(threads=20, wall_s=60))
+    else:  # root: the memory limit stands in, with 2 MiB of stack for each
+        assert "memory" in granted.detail or "namespace" in granted.detail
+        with pytest.raises(MediaLimit):
+            run(
+                server,
+                "threads",
+                {"count": 200},
+                limits=Limits(memory_bytes=64 << 20, wall_s=60),
+            )
+
+
 @pytest.mark.parametrize("by_mmap", [False, True])
 def test_memory_has_a_limit(server: ForkServer, *, by_mmap: bool) -> None:
     limits = Limits(memory_bytes=256 << 20, wall_s=60)

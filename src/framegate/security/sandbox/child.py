@@ -137,6 +137,8 @@ def _describe(error: BaseException) -> dict[str, Any]:
     return {
         "type": type(error).__name__,
         "memory": any(isinstance(one, MemoryError) for one in roots),
+        # how Python says that the C library could not make a thread
+        "threads": any("can't start new thread" in str(one) for one in roots),
         "errno": numbers[-1] if numbers else None,
         "trace": trace,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.errors import ComponentMissing
+from framegate.errors import ComponentMissing, FramegateError, Internal, MediaLimit
 from framegate.security.sandbox import outcome, wire
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.limits import Limits, RingSpec
@@ -49,8 +50,11 @@ class Conversation:
         self._order = order
         self._required = required
         self._parts = wire.Assembly()
-        self._ring = None if order.ring is None else HostRing(order.ring)
-        self.channel, self.far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._ring = None if order.ring is None else HostRing(order.ring)
+            self.channel, self.far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise _no_room(order, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +129,13 @@ class Conversation:
         self._ring.free_one()
         if self._order.on_frame is not None:
             self._order.on_frame(header, pixels)
+
+
+def _no_room(order: Order, error: OSError) -> FramegateError:
+    if error.errno in (errno.ENOSPC, errno.ENOMEM):
+        words = f"no {outcome.size(order.ring_bytes())} of memory left for its frames"
+        return MediaLimit(f"{order.name} could not start", words)
+    return Internal(f"{order.name} could not start", error.strerror or "")
 
 
 def require(name: str, steps: Mapping[str, Any], required: Sequence[str]) -> None:

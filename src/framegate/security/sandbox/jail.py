@@ -35,7 +35,8 @@ ALL = (
 )
 
 # Address space that is reserved but not memory: malloc arenas (64 MiB each, 4 of them by
-# MALLOC_ARENA_MAX) and guard pages. RLIMIT_DATA is the real memory limit; see ADR 0101.
+# MALLOC_ARENA_MAX) and guard pages. RLIMIT_DATA is the real memory limit; why, says
+# docs/decisions/0003.
 ADDRESS_SLACK = 512 << 20
 _DESCRIPTORS = 256
 _MOST_DESCRIPTORS = 1 << 20

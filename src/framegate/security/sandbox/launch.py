@@ -48,6 +48,8 @@ class Launched:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+        if self.socket is not None:
+            self.socket.close()
 
     def _start(self) -> socket.socket:
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

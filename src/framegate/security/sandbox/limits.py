@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Per child. Memory is address space beyond what the fork server already maps, bytes;
-    ``cpu_s`` counts all threads; ``wall_s`` is kept by the parent; ``file_bytes`` caps any one
-    file the child writes; ``silence_s`` kills a child that reports nothing for so long.
+    """Per child. ``memory_bytes`` is private writable memory beyond what the fork server has;
+    ``cpu_s`` counts all threads; ``file_bytes`` caps any one file the child writes (0: none may be
+    written). ``wall_s`` and ``silence_s`` (how long a task may report nothing) count only while
+    the host waits for the child, not while the caller's own callbacks run.
     """
 
     memory_bytes: int = 2 << 30

@@ -59,6 +59,8 @@ def from_report(name: str, report: dict[str, Any], limits: Limits) -> FramegateE
     number = report.get("errno")
     if report.get("memory") is True or number == errno.ENOMEM:
         return _memory(name, limits)
+    if report.get("threads") is True:
+        return MediaLimit(f"{name} was stopped", f"it asked for more than {limits.threads} threads")
     if number in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"{name} could not write", "no space left")
     if number == errno.EFBIG:
