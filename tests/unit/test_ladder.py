@@ -1,0 +1,147 @@
+"""The plan for sources of every shape and rate."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+import footage
+from framegate.domain.ladder import EncodeOptions, VideoCodec
+from framegate.domain.media import AudioFacts, FieldOrder, FrameRate, HdrKind, MediaFacts
+from framegate.stages.encode.ladder import plan
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> MediaFacts:
+    path = tmp_path_factory.mktemp("plan") / "source.mp4"
+    footage.write(path, [footage.grey(footage.numbered(n, 64, 36)) for n in range(10)])
+    return footage.facts_of(path)
+
+
+def shaped(
+    facts: MediaFacts,
+    width: int = 1920,
+    height: int = 1080,
+    *,
+    measured: Fraction = Fraction(25),
+    claimed: Fraction | None = None,
+    variable: bool = False,
+    seconds: Fraction = Fraction(100),
+) -> MediaFacts:
+    rate = FrameRate(claimed, measured, variable, 1 / measured / 2, 2 / measured)
+    video = replace(
+        facts.video,
+        display_width=width,
+        display_height=height,
+        frame_rate=rate,
+        duration_measured=seconds,
+    )
+    return replace(facts, video=video)
+
+
+@pytest.mark.parametrize(
+    ("size", "rungs"),
+    [
+        ((1920, 1080), ["360p 640x360", "480p 864x486", "720p 1280x720", "1080p 1920x1080"]),
+        ((1080, 1920), ["360p 360x640", "480p 486x864", "720p 720x1280", "1080p 1080x1920"]),
+        ((640, 272), ["272p 640x272"]),
+        ((1920, 816), ["360p 880x374", "480p 1120x476", "816p 1920x816"]),
+        ((1280, 720), ["360p 640x360", "480p 864x486", "720p 1280x720"]),
+        ((400, 400), ["400p 400x400"]),
+        (
+            (7680, 4320),
+            [
+                *("360p 640x360", "480p 864x486", "720p 1280x720"),
+                *("1080p 1920x1080", "1440p 2560x1440", "2160p 3840x2160"),
+            ],
+        ),
+    ],
+)
+def test_rungs(size: tuple[int, int], rungs: list[str], facts: MediaFacts) -> None:
+    made = plan(shaped(facts, *size), EncodeOptions()).renditions
+    assert [f"{r.name} {r.width}x{r.height}" for r in made] == rungs
+
+
+def test_no_rung_above_what_was_asked_for(facts: MediaFacts) -> None:
+    made = plan(shaped(facts), EncodeOptions(max_short_side=720)).renditions
+    assert [r.name for r in made] == ["360p", "480p", "720p"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "claimed", "variable", "chosen"),
+    [
+        (Fraction(24000, 1001), Fraction(24000, 1001), False, Fraction(24000, 1001)),
+        (Fraction(2398, 100), None, False, Fraction(24000, 1001)),  # a millisecond clock
+        (Fraction(24), Fraction(24), False, Fraction(24)),
+        (Fraction(10), Fraction(10), False, Fraction(10)),
+        (Fraction(120), Fraction(120), False, Fraction(60)),
+        (Fraction(100), Fraction(100), False, Fraction(50)),
+        (Fraction(144), None, False, Fraction(48)),
+        (Fraction(287, 10), Fraction(90000), True, Fraction(30000, 1001)),
+        (Fraction(3), Fraction(30), True, Fraction(12)),
+        (Fraction(240), Fraction(240), True, Fraction(60)),
+    ],
+)
+def test_frame_rates(
+    measured: Fraction,
+    claimed: Fraction | None,
+    chosen: Fraction,
+    facts: MediaFacts,
+    *,
+    variable: bool,
+) -> None:
+    made = plan(
+        shaped(facts, measured=measured, claimed=claimed, variable=variable), EncodeOptions()
+    )
+    grid = made.grid
+    assert grid.frame_rate == chosen
+    assert all(r.frame_rate == chosen for r in made.renditions)
+    assert grid.gop_frames == round(2 * chosen)
+    assert grid.segment_frames == 2 * grid.gop_frames
+    assert abs(grid.frames / chosen - 100) <= 1 / chosen / 2
+    changed = abs(chosen - measured) > measured / 1000
+    assert any(" to " in note and "fps" in note for note in made.notes) == changed
+
+
+def test_the_ceiling_follows_size_rate_and_codec(facts: MediaFacts) -> None:
+    def top(codec: VideoCodec, **more: Fraction) -> int:
+        return plan(shaped(facts, **more), EncodeOptions(codec=codec)).renditions[-1].maxrate
+
+    assert top(VideoCodec.H264) == 7_800_000
+    assert top(VideoCodec.AV1) < top(VideoCodec.H265) < top(VideoCodec.H264)
+    assert top(VideoCodec.H264) < top(VideoCodec.H264, measured=Fraction(60)) < 2 * 7_800_000
+    for rendition in plan(shaped(facts), EncodeOptions()).renditions:
+        assert rendition.bufsize_bits == 2 * rendition.maxrate
+
+
+def test_choices_of_the_person_reach_every_rung(facts: MediaFacts) -> None:
+    options = EncodeOptions(codec=VideoCodec.H265, preset="slow", crf_offset=-2)
+    for rendition in plan(shaped(facts), options).renditions:
+        assert (rendition.codec, rendition.preset, rendition.crf) == (VideoCodec.H265, "slow", 24)
+
+
+def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
+    video = replace(
+        facts.video,
+        hdr=HdrKind.PQ,
+        bit_depth=10,
+        interlaced_measured=1.0,
+        field_order_claimed=FieldOrder.TOP_FIRST,
+    )
+    made = plan(replace(facts, video=video), EncodeOptions())
+    assert made.deinterlace
+    assert made.notes == (
+        "HDR (pq) to SDR BT.709",
+        "10-bit to 8-bit",
+        "interlaced to progressive",
+    )
+    colour = replace(facts.video.colour, matrix="bt709", full_range=False)
+    plain = replace(facts, video=replace(facts.video, colour=colour))
+    assert plan(plain, EncodeOptions()).notes == ()
+
+
+def test_audio_names_are_safe_whatever_the_file_claims(facts: MediaFacts) -> None:
+    track = AudioFacts(1, "aac", 48_000, 6, "5.1", "../../E\n", Fraction(0), Fraction(1), True)
+    audio = plan(replace(facts, audio=(track,)), EncodeOptions()).audio[0]
+    assert audio.name == "audio-1-e"
+    assert (audio.channels, audio.sample_rate, audio.codec) == (2, 48_000, "aac")
