@@ -1,0 +1,99 @@
+"""The report in a real browser: it fits, it loads nothing from elsewhere, its player plays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from conftest import missing
+from framegate.domain.policy_file import load_policy
+from framegate.stages.report import write_report
+from framegate.testing.reports import asset, report, write_previews
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 10  # bikes.mp4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Path:
+    """A published report with a video beside it, opened as a file: no server."""
+    out = tmp_path_factory.mktemp("report")
+    write_previews(out / "samples", SECONDS)
+    policy = load_policy((files("framegate") / "policies" / "default.toml").read_bytes())
+    given = report(out / "samples", policy, samples=SECONDS)
+    long = "a name without any space " + "x" * 200 + " العربية <b>"
+    write_report(out, replace(given, asset=asset(long, long)))
+    shutil.copy(clips / "bikes.mp4", out / "preview.mp4")
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        missing("Debian's chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+def visit(browser: Browser, folder: Path, width: int = 1280) -> tuple[Page, list[str], list[str]]:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((folder / "report.html").as_uri())
+    return page, asked, said
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280])
+def test_it_fits_the_screen(browser: Browser, folder: Path, width: int) -> None:
+    page, _, said = visit(browser, folder, width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert not [line for line in said if "Content Security Policy" in line]
+    page.close()
+
+
+def test_it_asks_for_nothing_but_its_own_folder(browser: Browser, folder: Path) -> None:
+    page, asked, said = visit(browser, folder)
+    page.wait_for_load_state("load")
+    own = folder.as_uri()
+    assert all(url.startswith(("data:", own)) for url in asked)
+    assert said == []
+    page.close()
+
+
+def test_a_click_on_the_timeline_goes_there(browser: Browser, folder: Path) -> None:
+    page, _, _ = visit(browser, folder)
+    lane = page.locator(".lane.score svg[data-lane]").first
+    box = lane.bounding_box()
+    assert box is not None
+    lane.click(position={"x": box["width"] / 2, "y": 4})
+    page.wait_for_function("document.querySelector('video').currentTime > 4")
+    time = page.evaluate("document.querySelector('video').currentTime")
+    assert time == pytest.approx(SECONDS / 2, abs=0.2)
+    page.wait_for_function("document.querySelector('.head').getAttribute('x1') !== '-1'")
+    page.close()
+
+
+def test_the_policy_of_the_page_refuses_other_scripts(browser: Browser, folder: Path) -> None:
+    page, _, said = visit(browser, folder)
+    page.evaluate(
+        "() => { const s = document.createElement('script'); s.textContent = 'window.bad = 1';"
+        " document.body.append(s); }"
+    )
+    assert page.evaluate("window.bad") is None
+    assert any("Content Security Policy" in line for line in said)
+    page.close()
