@@ -11,6 +11,15 @@ from rich.console import Console
 
 from framegate.cli.exits import Exit
 from framegate.errors import FramegateError
+from framegate.observability import logs
+from framegate.settings import Settings, load
+
+
+def settings() -> Settings:
+    """Read the settings, and log as they say from here on."""
+    found = load()
+    logs.configure(found.log.level, found.log.format)
+    return found
 
 
 def console() -> Console:

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from framegate.cli.answer import answering, console, print_json
+from framegate.cli.answer import answering, console, print_json, settings
 from framegate.errors import ComponentMissing
 from framegate.ops.doctor import Check, State, examine
 from framegate.security.sandbox.host import ForkServer
-from framegate.settings import load
 
 _MARKS = {State.OK: "[green]✓[/]", State.LIMITED: "[yellow]~[/]", State.FAILED: "[red]✗[/]"}
 
@@ -28,7 +27,7 @@ def doctor(
         checks: list[Check] = []
         group = ""
         with ForkServer(("framegate.media.encoders", "framegate.media.decoders")) as sandbox:
-            for check in examine(load(), sandbox):
+            for check in examine(settings(), sandbox):
                 checks.append(check)
                 if as_json:
                     continue

@@ -9,14 +9,13 @@ import typer
 
 from framegate import wiring
 from framegate.cli import options
-from framegate.cli.answer import answering, console, print_error, print_json
+from framegate.cli.answer import answering, console, print_error, print_json, settings
 from framegate.cli.exits import Exit
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import print_result, result_object, safe
 from framegate.domain.asset import AssetDetails
 from framegate.domain.policy import Action
 from framegate.services.processing import ProcessResult
-from framegate.settings import load
 from framegate.stages.base import Progress
 
 
@@ -47,9 +46,9 @@ def process(
     Stopped at any point, the same command goes on after the last finished step.
     """
     with answering(as_json=as_json):
-        settings = load()
+        found = settings()
         wish = wiring.process_options(
-            settings,
+            found,
             output=output,
             codec=codec,
             preset=preset,
@@ -68,7 +67,7 @@ def process(
                 region=region,
             ),
         )
-        with display(progress) as shown, wiring.opened(settings) as services:
+        with display(progress) as shown, wiring.opened(found) as services:
 
             def begin(path: Path, number: int, total: int) -> Progress:
                 shown.file(str(path), number, total)

@@ -10,13 +10,12 @@ from rich.table import Table
 
 from framegate import wiring
 from framegate.cli import options
-from framegate.cli.answer import answering, console, print_json
+from framegate.cli.answer import answering, console, print_json, settings
 from framegate.cli.exits import Exit
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import safe
 from framegate.domain.policy import Action
 from framegate.services.reviews import Reviews
-from framegate.settings import load
 
 
 def review(
@@ -44,7 +43,7 @@ def review(
         raise typer.BadParameter("say either --allow or --block")
     if asset_id is not None and not reason.strip():
         raise typer.BadParameter("a decision needs its --reason")
-    with answering(as_json=as_json), wiring.opened(load()) as services:
+    with answering(as_json=as_json), wiring.opened(settings()) as services:
         if asset_id is None:
             _list(services.reviews, as_json=as_json)
             return
