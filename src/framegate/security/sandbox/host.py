@@ -100,10 +100,13 @@ class ForkServer:
                 if self._server is not None:
                     self._server.close()
                 self._server = Launched(self._modules)
-                if self._stopping:  # `stop` came while it started and did not see it
+                if self._is_stopping():  # `stop` came while it started and did not see it
                     self._server.close()
             assert self._server.socket is not None
             return self._server.socket
+
+    def _is_stopping(self) -> bool:  # changes within a method: a signal handler sets it
+        return self._stopping
 
     def cancel_all(self) -> None:
         """Kill what runs now; each of those calls raises `Stopped`. New calls are taken."""
