@@ -19,6 +19,11 @@ from typing import Any
 
 import av
 import av.error
+
+# PyAV imports these when it first meets such a stream; a jailed child can import nothing.
+import av.subtitles.codeccontext
+import av.subtitles.stream
+import av.subtitles.subtitle
 from av.container import InputContainer
 from av.packet import Packet
 from av.rational import AVRational
@@ -29,6 +34,7 @@ from av.video.stream import VideoStream
 from framegate.domain.disguise import unsafe_kind
 from framegate.domain.signature import media_type_of
 from framegate.errors import (
+    EmptyInput,
     FramegateError,
     Internal,
     MediaLimit,
@@ -109,7 +115,7 @@ def open_source(
     """Open descriptor ``fd`` from byte 0; close the result (it is a context manager).
 
     ``max_pixels`` (width x height) binds every video decoder, ``threads`` each one's threads.
-    Raises `NotAVideo`, `UnsafeInput`, `Undecodable`, `MediaLimit`.
+    Raises `EmptyInput`, `NotAVideo`, `UnsafeInput`, `Undecodable`, `MediaLimit`.
     """
     options = {
         "fd": str(fd),
@@ -229,6 +235,8 @@ def _refusal(fd: int) -> FramegateError:
         head = os.pread(fd, 4096, 0)
     except OSError as error:
         return Internal("The source descriptor cannot be read", error.strerror or "")
+    if not head:
+        return EmptyInput("The file is empty")
     kind = unsafe_kind(head)
     if kind is not None:
         return UnsafeInput("The file is not a video", f"it is {kind}")

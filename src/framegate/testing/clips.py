@@ -18,6 +18,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ BITS = 12
 """Frame indices are drawn as this many black or white squares along the top edge."""
 
 PALETTE = ((40, 90, 200), (200, 60, 40), (50, 170, 70), (210, 190, 40), (120, 50, 160))
+
+_CAPTIONS = b"\0\0\1\xb2GA94\x03" + bytes.fromhex("c2fffc942cfd8080ff")
+"""A user data unit with two caption pairs: "erase displayed memory", and padding."""
 
 _CODEC_OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"preset": "ultrafast", "crf": "23", "bf": "2", "threads": "1"},
@@ -70,6 +74,7 @@ class ClipSpec:
     colour: tuple[int, int, int, int] = (2, 2, 2, 0)  # H.273 primaries, transfer, matrix; range
     codec_options: dict[str, str] = field(default_factory=dict)
     mux_options: dict[str, str] = field(default_factory=dict)
+    captions: bool = False  # CEA-608 in the picture; MPEG-2 alone
     time_base: Fraction | None = None  # of the encoder; default 1 / (fps x 512)
 
 
@@ -128,7 +133,7 @@ def make_clip(path: Path, spec: ClipSpec | None = None, **changes: Any) -> Path:
         video = _add_video(out, wanted)
         tones = [(tone, _add_audio(out, tone)) for tone in wanted.audio]
         for packet in _video_packets(video, wanted):
-            out.mux(packet)
+            out.mux(_with_captions(packet) if wanted.captions else packet)
         for tone, stream in tones:
             out.mux(_audio_packets(stream, tone, wanted))
     return path
@@ -180,6 +185,17 @@ def _video_packets(stream: VideoStream, spec: ClipSpec) -> Iterable[Any]:
         frame.time_base = base
         yield from stream.encode(frame)
     yield from stream.encode(None)
+
+
+def _with_captions(packet: Any) -> Any:  # noqa: ANN401 - PyAV's Packet
+    """The same MPEG-2 picture with ATSC caption data (A/53 part 4) before its first slice."""
+    data = bytes(packet)
+    first_slice = data.index(b"\0\0\1\1")
+    again: Any = Packet(data[:first_slice] + _CAPTIONS + data[first_slice:])
+    again.stream, again.is_keyframe = packet.stream, packet.is_keyframe
+    again.pts, again.dts, again.duration = packet.pts, packet.dts, packet.duration
+    again.time_base = packet.time_base
+    return again
 
 
 def _add_audio(out: OutputContainer, tone: Tone) -> AudioStream:
