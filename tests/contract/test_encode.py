@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import footage
 from framegate.domain import codec
@@ -22,11 +24,13 @@ from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition,
 from framegate.domain.media import MediaFacts
 from framegate.domain.timeline import SlotRule, on_grid
 from framegate.errors import DiskFull, Internal, MediaLimit, UnsupportedInput
+from framegate.media.chunk import grid_frames
+from framegate.media.container import Tally
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
-from framegate.testing.sandbox import InProcessSandbox
+from framegate.testing.sandbox import InProcessCall, InProcessSandbox
 
 FRAMES = 100
 GOP = 12
@@ -199,6 +203,50 @@ def test_variable_frame_rate_lands_on_the_grid(
     expected = [n for _, n in on_grid(timed, first=0, frames=plan.grid.frames)]
     for track in joined(context, plan, run_chunks(context, path, facts, plan, encoders)):
         assert [footage.number_of(luma) for _, luma in footage.lumas(track)] == expected
+
+
+def interlaced(path: Path) -> Path:
+    """A bar that moves between fields: even lines are half a frame older than odd ones."""
+    frames = []
+    for n in range(60):
+        luma = np.full((180, 320), 60, np.uint8)
+        for field in (0, 1):
+            left = 4 * n + 2 * field
+            luma[field::2, left : left + 40] = 200
+        frames.append(footage.grey(luma))
+    options = {"g": "12", "x264-params": "tff=1:bframes=2", "crf": "8"}
+    return footage.write(path, frames, options=options)
+
+
+def comb(luma: NDArray[np.uint8]) -> float:
+    """How much neighbouring lines differ more than lines two apart."""
+    lines = luma.astype(float)
+    near = np.abs(np.diff(lines, axis=0)).mean()
+    return float(near - np.abs(lines[2:] - lines[:-2]).mean())
+
+
+def test_interlaced_pictures_are_whole_and_the_same_in_every_chunk(tmp_path: Path) -> None:
+    path = interlaced(tmp_path / "source.mkv")
+    facts = footage.facts_of(path)
+    plan = short_plan(facts, cuts=(0, 24, 36, 60))
+    assert plan.deinterlace
+    assert max(comb(luma) for _, luma in footage.lumas(path)) > 1
+
+    def shown(chunk: Chunk) -> list[tuple[int, bytes]]:
+        work = encode.chunk_work(facts, plan, chunk)
+        with path.open("rb") as source:
+            call = InProcessCall(codec.dump(work), {"source": source.fileno()}, None, None, None)
+            found = []
+            for frame in grid_frames(call, work, Tally()):
+                luma = frame.to_ndarray()[:180]
+                assert comb(luma) < 0.5
+                found.append((frame.pts or 0, luma.tobytes()))
+            return found
+
+    whole = shown(Chunk(0, 0, 60))
+    assert [n for n, _ in whole] == list(range(60))
+    assert len({luma for _, luma in whole}) == 60
+    assert [pair for chunk in plan.chunks for pair in shown(chunk)] == whole
 
 
 def test_a_second_run_encodes_nothing_and_a_damaged_chunk_alone_again(

@@ -190,6 +190,9 @@ class Deinterlacer:
                 frame = self._graph.vpull()
             except (NothingYet, End):
                 return
+            if frame.pts is not None:  # bwdif counts in half ticks, for when it gives both fields
+                halves = Fraction(frame.time_base.numerator, frame.time_base.denominator)
+                frame.pts = round(frame.pts * halves / self._time_base)
             frame.time_base = self._time_base
             yield frame
 
