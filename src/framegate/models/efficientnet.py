@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from framegate.models import torchfile
+from framegate.models.prepare import EFFICIENTNET_SIDE
 
-SIDE = 260  # px
-CLASSES = 1000
+_CLASSES = 1000
 _EPSILON = 1e-3  # batch normalisation, efficientnet_lite_builder.py
 _OPSET = 17
 _IR_VERSION = 8  # what opset 17 came with
@@ -109,8 +109,10 @@ def graph(path: Path) -> bytes:
         transB=1,
     )
     net.nodes.append(helper.make_node("Softmax", [edge], ["scores"], axis=1))
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
-    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", CLASSES])
+    image = helper.make_tensor_value_info(
+        "image", TensorProto.FLOAT, ["n", 3, EFFICIENTNET_SIDE, EFFICIENTNET_SIDE]
+    )
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", _CLASSES])
     model = helper.make_model(
         helper.make_graph(net.nodes, "efficientnet-lite2", [image], [scores], net.weights),
         opset_imports=[helper.make_opsetid("", _OPSET)],

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from framegate.models.efficientnet import SIDE as EFFICIENTNET_SIDE
-
 type Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 type Tensor = NDArray[np.float32]
 
@@ -23,6 +21,7 @@ OPEN_NSFW_SIDE = 224
 _OPEN_NSFW_RESIZED = 256
 _OPEN_NSFW_MEAN_BGR = np.array([104, 117, 123], np.float32)
 
+EFFICIENTNET_SIDE = 260
 _EFFICIENTNET_MARGIN = 32  # px; TensorFlow crops side / (side + 32) of the shorter edge
 _EFFICIENTNET_MEAN = 127.0
 _EFFICIENTNET_SCALE = 128.0

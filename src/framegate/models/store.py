@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import cast
 
-from framegate.models import efficientnet, onnx, profanity, registry
+from framegate.models import onnx, profanity, registry
 from framegate.models.ocr import TextReader
 from framegate.models.whisper import Listener
 from framegate.models.yunet import FaceFinder
@@ -55,6 +55,9 @@ class Models:
 
     def tagger(self) -> onnx.Session:
         """EfficientNet-Lite2, its graph built from the state dict."""
+        # The onnx package takes 0.13 s and 28 MB: whoever asks for no tags goes without it.
+        from framegate.models import efficientnet  # noqa: PLC0415 - see above
+
         name = "efficientnet-lite2"
         return self._once(
             name,

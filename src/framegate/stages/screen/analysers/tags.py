@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from framegate.domain.findings import Tag
 from framegate.domain.frames import Sample
-from framegate.models import efficientnet, prepare, registry
+from framegate.models import prepare, registry
 from framegate.models.onnx import Session
 from framegate.stages.screen.protocol import Every, Looked
 
@@ -45,7 +45,7 @@ class TagAnalyser:
     def __init__(self, session: Session) -> None:
         self.model_sha256: str | None = registry.get(_MODEL).sha256
         self._session = session
-        self._best: NDArray[np.float32] = np.zeros((0, efficientnet.CLASSES), np.float32)
+        self._best: NDArray[np.float32] = np.zeros((0, len(_classes())), np.float32)
 
     def analyse(self, samples: Sequence[Sample]) -> Looked:
         """Keeps the best scores of each class."""
