@@ -90,7 +90,8 @@ def _copied(
 ) -> Iterator[tuple[float, Packet[Any]]]:
     """(decode time, packet) of a container's one track, on its way into ``target``."""
     source: Stream = container.streams[0]
-    track = target.add_stream_from_template(source)
+    # opaque: copied packets need no encoder, and libdav1d has none
+    track = target.add_stream_from_template(source, opaque=True)
     clock = float(time_base(source))
 
     def timed() -> Iterator[tuple[float, Packet[Any]]]:
