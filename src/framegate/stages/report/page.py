@@ -96,6 +96,8 @@ def render(report: ReportInput) -> str:
         findings=top_findings(report.screening.findings),
         findings_total=len(report.screening.findings),
         vmaf=_vmaf(report),
+        joins=any(window.join for encoded in report.renditions for window in encoded.windows),
+        stats=list(_stats(report)),
         peak_rate=max((r.bitrate_peak for r in report.renditions), default=1),
         slowest=max((t.wall_s for t in report.timings), default=1.0) or 1.0,
     )
@@ -111,6 +113,28 @@ def headline(report: ReportInput) -> tuple[str, str]:
     if last is not None and last.actor.startswith("person:") and last.verdict == verdict:
         sentence = f"Decided by {last.actor.removeprefix('person:')}: {last.note or 'no note'}."
     return title, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One of the numbers under the verdict."""
+
+    name: str
+    value: str
+    unit: str
+
+
+def _stats(report: ReportInput) -> Iterable[Stat]:
+    """The four numbers that a reader asks for first."""
+    screened = report.screening
+    concerns = [row for row in label_rows(screened) if not timeline.neutral(row.label)]
+    if concerns:
+        yield Stat("Highest score", f"{concerns[0].peak:.2f}", concerns[0].label)
+    yield Stat("Largest gap", f"{screened.coverage.largest_gap_s:.2f} s", "without a look")
+    yield Stat("Source quality", f"{screened.quality.score:.0f}", "of 100")
+    tops = [row for row in _vmaf(report).values() if row.mean is not None]
+    if tops and tops[0].mean is not None:
+        yield Stat("VMAF", f"{tops[0].mean:.1f}", f"at {tops[0].name}")
 
 
 def label_rows(screening: Screening) -> Iterable[LabelRow]:
