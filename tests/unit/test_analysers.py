@@ -10,6 +10,7 @@ from framegate.domain.findings import Status
 from framegate.domain.hashlist import HashList
 from framegate.errors import ComponentMissing, ModelMismatch
 from framegate.models import registry
+from framegate.models.ocr import Line, TextReader
 from framegate.models.profanity import Profanity
 from framegate.models.store import Models
 from framegate.models.whisper import Heard, Listener, Utterance
@@ -174,15 +175,25 @@ def test_text_is_read_and_judged(models: Models) -> None:
     assert analyser.finish().reason == ""
 
 
-def test_unjudged_text_is_said_to_be() -> None:
-    class Scripted:
-        def read(self, _pixels: np.ndarray) -> tuple[object, ...]:
-            from framegate.models.ocr import Line
+class ScriptedReader(TextReader):
+    """Answers what it is told, for the rules about lines."""
 
-            return (Line("Привет мир", 0.9, 1, 1, 5, 5),)
+    def __init__(self, *lines: Line) -> None:
+        self._lines = lines
 
+    def read(self, _pixels: object) -> tuple[Line, ...]:
+        return self._lines
+
+
+@pytest.mark.parametrize("line", [Line("O", 0.99, 1, 1, 5, 5), Line("unsure", 0.3, 1, 1, 5, 5)])
+def test_single_signs_and_unsure_lines_are_no_text(line: Line, words: Profanity) -> None:
     blank = sample(np.zeros((9, 9, 3), np.uint8))
-    analyser = TextAnalyser(Scripted(), Models().profanity())  # type: ignore[arg-type]
+    assert TextAnalyser(ScriptedReader(line), words).analyse([blank]).findings == ()
+
+
+def test_unjudged_text_is_said_to_be(words: Profanity) -> None:
+    blank = sample(np.zeros((9, 9, 3), np.uint8))
+    analyser = TextAnalyser(ScriptedReader(Line("Привет мир", 0.9, 1, 1, 5, 5)), words)
     assert [f.label for f in analyser.analyse([blank]).findings] == ["text.overlay"]
     assert "not judged" in analyser.finish().reason
 

@@ -18,7 +18,7 @@ from framegate.stages.screen.protocol import Every, Looked
 
 _MODEL = "efficientnet-lite2"
 _BEST = 3  # a tag's score is the mean of its three best samples: one odd frame makes no tag
-_MIN_SCORE = 0.20  # softmax over 1,000 classes; below it most tags are wrong
+_MIN_SCORE = 0.25  # softmax over 1,000 classes; below it most tags are wrong
 _MOST_TAGS = 12
 
 

@@ -16,6 +16,7 @@ _MODEL = "pp-ocr-v6-small"
 _OVERLAY = "text.overlay"
 _TOXICITY = "text.toxicity"
 _MIN_LINE = 0.6  # reading score; below it lines are mostly textures
+_MIN_SIGNS = 3  # letters and digits in the picture; fewer are wheels and windows read as O and I
 _LATIN_SHARE = 0.5  # of the letters; the word model knows English only
 
 
@@ -43,7 +44,7 @@ class TextAnalyser:
         findings: list[Finding] = []
         for sample in samples:
             lines = [line for line in self._reader.read(sample.pixels) if line.score >= _MIN_LINE]
-            if lines:
+            if sum(char.isalnum() for line in lines for char in line.text) >= _MIN_SIGNS:
                 findings.extend(self._judge(sample, lines))
         return Looked(findings=tuple(findings))
 
