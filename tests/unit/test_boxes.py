@@ -70,6 +70,14 @@ def test_a_cut_is_seen(tmp_path: Path, name: str) -> None:
     assert outline(path).cut_short
 
 
+def test_junk_after_the_end_is_no_cut(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4")
+    path.write_bytes(path.read_bytes() + b"\x7f\xff\xff\xffjunk")
+    facts = look(path)
+    assert not facts.truncated
+    assert facts.video.frames_measured == 50
+
+
 def test_ebml_kinds(tmp_path: Path) -> None:
     assert outline(make_clip(tmp_path / "a.mkv")).brand == "matroska"
     assert outline(make_clip(tmp_path / "a.webm", codec="libvpx")).brand == "webm"

@@ -71,3 +71,25 @@ def test_sound_may_start_before_and_end_after_the_picture(tmp_path: Path) -> Non
     assert facts.start + facts.duration_measured == max(
         end, facts.video.start + facts.video.duration_measured
     )
+
+
+def test_hidden_reference_frames_are_not_pictures(tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "plain.webm", codec="libvpx")
+    path = tmp_path / "a.webm"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        stream: Any = out.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux(video=0)):
+            if not packet.size:
+                continue
+            data, pts = bytes(packet), packet.pts
+            packet.stream = stream
+            out.mux(packet)
+            if number % 10 == 5:  # the same frame again, its "show" bit cleared
+                hidden: Any = Packet(bytes([data[0] & ~0x10]) + data[1:])
+                hidden.stream, hidden.pts, hidden.dts = stream, pts + 7, pts + 7
+                hidden.time_base = Fraction(1, 1000)
+                out.mux(hidden)
+    video = look(path).video
+    assert video.frames_measured == 50
+    assert not video.frame_rate.variable
+    assert (video.frame_rate.measured, video.duration_measured) == (25, 2)

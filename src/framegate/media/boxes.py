@@ -26,6 +26,7 @@ _CONTAINERS = frozenset(
 _TOP = frozenset(
     {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"pnot", b"sidx"}
 )
+_WHOLE = frozenset({b"mdat", b"moov", b"moof"})
 _COUNTED = frozenset({b"stsz", b"stz2", b"trun"})  # each ends its header with a sample count
 _PICTURE_ENTRY = 24  # bytes from a visual sample entry's payload to its width
 
@@ -128,7 +129,7 @@ def _read_iso(fd: int, size: int) -> Outline:
 
 
 def _read_top(fd: int, box: Box, size: int, found: Outline) -> None:
-    if box.end > size:
+    if box.end > size and box.kind in _WHOLE:  # anything else there is junk, not a loss
         found.cut_short = True
     if box.kind == b"moov":
         found.has_index = True
