@@ -72,6 +72,7 @@ class Runner:
             work = at.works.get(asset.id, wish.key) or self._new(asset, wish)
             state = at.jobs.state(work.workflow_id)
             if work.outcome is not None and is_finished(work):
+                self._put_away(work)
                 return Done(load(Outcome, work.outcome), already=True)
             if state is JobState.STALE or (state is JobState.DONE and work.outcome is not None):
                 # checkpoints of another contract; or done, but its output is gone: anew
@@ -90,6 +91,11 @@ class Runner:
             finally:
                 os.close(fd)
             return Done(outcome, resumed=resumed)
+
+    def _put_away(self, work: Work) -> None:
+        """Free the space; a case keeps its files until a person has decided."""
+        if work.status is not WorkStatus.REVIEW:
+            self._premises.data.put_away(work.asset_id)
 
     def release(self, work: Work, wish: Wish, said: Answer, progress: Progress) -> Outcome:
         """Go on with a work that waits for a person; ``said``: action, reason, actor."""
@@ -160,16 +166,16 @@ class Runner:
                 at.works.put(failed)
             raise
         outcome = load(Outcome, answer)
-        at.works.put(
-            replace(
-                work,
-                status=STATUS[outcome.status],
-                outcome=answer,
-                error_code=None,
-                error_message=None,
-                updated_at=at.clock(),
-            )
+        done = replace(
+            work,
+            status=STATUS[outcome.status],
+            outcome=answer,
+            error_code=None,
+            error_message=None,
+            updated_at=at.clock(),
         )
+        at.works.put(done)
+        self._put_away(done)
         return outcome
 
     @contextmanager

@@ -10,6 +10,8 @@ from pathlib import Path
 from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
 
+SCRATCH = ("chunks", "audio", "video", "package", "samples")
+
 
 class WorkLost(Exception):
     """A file in the work area that a checkpoint vouches for is gone or is not the same."""
@@ -38,6 +40,11 @@ class DataFolder:
             folder.mkdir(mode=0o700, exist_ok=True)
             clear_unfinished(folder)
         return folder
+
+    def put_away(self, asset_id: str) -> None:
+        """Remove what only an unfinished work needs: tracks, chunks, previews of the frames."""
+        for name in SCRATCH:
+            shutil.rmtree(self._work / asset_id / name, ignore_errors=True)
 
     def require_space(self, path: Path, bytes_needed: int = 0) -> None:
         """Raise `DiskFull` unless so much and the reserve are free where ``path`` lies."""
