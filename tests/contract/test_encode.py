@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import footage
 from framegate.domain import codec
-from framegate.domain.encoding import ChunkReceipt, Encoders
+from framegate.domain.encoding import ChunkReceipt, Encoders, JoinWork
 from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition, VideoCodec
 from framegate.domain.media import MediaFacts
 from framegate.domain.timeline import SlotRule, on_grid
@@ -325,6 +325,30 @@ def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
             "framegate.media.chunk:encode",
             chunk_request(facts, plan, rung),
             fds={"source": source.fileno(), f"out.{rung.name}": full.fileno()},
+            limits=Limits(),
+        )
+
+
+def test_a_full_disk_is_said_to_be_full_when_joining_too(
+    tmp_path: Path, context: StageContext, encoders: Encoders
+) -> None:
+    path = footage.write(tmp_path / "source.mp4", pictures(48))
+    facts = footage.facts_of(path)
+    plan = short_plan(facts, cuts=(0, 48))
+    (receipt,) = run_chunks(context, path, facts, plan, encoders)
+    file, part = receipt.files[0], receipt.done.parts[0]
+    work = JoinWork(
+        plan.grid.frame_rate, 48, (file.size_bytes,), part.reorder_frames, part.extradata_sha256
+    )
+    with (
+        (context.work / file.path).open("rb") as chunk,
+        Path("/dev/full").open("wb") as full,
+        pytest.raises(DiskFull),
+    ):
+        InProcessSandbox().run(
+            "framegate.media.join:video",
+            codec.dump(work),
+            fds={"chunks": chunk.fileno(), "out": full.fileno()},
             limits=Limits(),
         )
 

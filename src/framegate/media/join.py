@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import av
+from av.container import InputContainer
 from av.packet import Packet
+from av.video.stream import VideoStream
 
 from framegate.domain import codec
 from framegate.domain.encoding import JoinWork
@@ -30,6 +32,7 @@ first packet, so that the edit list takes the reordering back and video starts a
 
 SAMPLE_ENTRY = {"hevc": "hvc1"}  # the one that Apple plays; FFmpeg's own choice is hev1
 REPORT_PACKETS = 2000
+CANNOT = "The chunks cannot be joined"
 
 
 def video(call: Call) -> dict[str, Any]:
@@ -44,19 +47,12 @@ def video(call: Call) -> dict[str, Any]:
     with output(call.fd("out"), "mp4", movflags=MOVFLAGS) as target:
         track = None
         for size in work.chunk_bytes:
-            with (
-                vendor_errors("The chunks cannot be joined"),
-                av.open(
-                    _Stretch(call.fd("chunks"), size),
-                    "r",
-                    format="nut",
-                    options={"format_whitelist": WORK_FORMATS},
-                ) as chunk,
-            ):
+            file = _Stretch(call.fd("chunks"), size)
+            with _opened(file) as chunk:
                 source = chunk.streams.video[0]
                 headers = source.codec_context.extradata or b""
                 if hashlib.sha256(headers).hexdigest() != work.extradata_sha256:
-                    raise Internal("The chunks cannot be joined", "their codec headers differ")
+                    raise Internal(CANNOT, "their codec headers differ")
                 if track is None:
                     track = target.add_stream_from_template(source, opaque=True)
                     track.time_base = tick
@@ -64,11 +60,11 @@ def video(call: Call) -> dict[str, Any]:
                         track.codec_tag = tag
                 clock = time_base(source) / tick
                 shown: list[int] = []
-                for packet in _with_data(chunk.demux(source)):
+                for packet in _packets(chunk, source):
                     number = (packet.pts or 0) * clock
                     dts = seen - work.reorder_frames
                     if number.denominator != 1 or dts > number:
-                        raise Internal("The chunks cannot be joined", f"timestamps at {number}")
+                        raise Internal(CANNOT, f"timestamps at {number}")
                     shown.append(int(number))
                     packet.stream = track
                     packet.time_base = tick
@@ -78,14 +74,24 @@ def video(call: Call) -> dict[str, Any]:
                     if seen % REPORT_PACKETS == 0:
                         call.emit({"packets": seen})
                 if sorted(shown) != list(range(seen - len(shown), seen)):
-                    raise Internal("The chunks cannot be joined", "frames are missing or moved")
+                    raise Internal(CANNOT, "frames are missing or moved")
+            file.skip_rest()
         if seen != work.frames:
-            raise Internal("The chunks cannot be joined", f"{seen} of {work.frames} frames")
+            raise Internal(CANNOT, f"{seen} of {work.frames} frames")
     return {"packets": seen}
 
 
-def _with_data(packets: Iterator[Packet[Any]]) -> Iterator[Packet[Any]]:
-    return (packet for packet in packets if packet.size and packet.pts is not None)
+def _opened(file: _Stretch) -> InputContainer:
+    with vendor_errors(CANNOT):
+        return av.open(file, "r", format="nut", options={"format_whitelist": WORK_FORMATS})
+
+
+def _packets(chunk: InputContainer, source: VideoStream) -> Iterator[Packet[Any]]:
+    # around reading alone: what writing raises (a full disk) is told by `output`
+    with vendor_errors(CANNOT):
+        for packet in chunk.demux(source):
+            if packet.size and packet.pts is not None:
+                yield packet
 
 
 class _Stretch:
@@ -99,3 +105,8 @@ class _Stretch:
         got = os.read(self._fd, min(size, self._left))
         self._left -= len(got)
         return got
+
+    def skip_rest(self) -> None:
+        """What the demuxer had no need of, so that the next chunk begins at its beginning."""
+        while self._left and self.read(self._left):
+            continue
