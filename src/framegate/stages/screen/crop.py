@@ -78,20 +78,26 @@ def find_box(pixels: Pixels) -> Box | None:
 def _bars(luma: NDArray[np.uint8]) -> tuple[int, int]:
     """Thickness of the bars at the first and at the last rows; both or none, and about alike."""
     size = luma.shape[0]
-    mean = luma.mean(axis=1, dtype=np.float32)
-    dark = (luma.max(axis=1) <= BLACK) & (luma.std(axis=1) <= EVEN)
-    first, last = _run(dark), _run(dark[::-1])
+    if max(luma[0].max(), luma[-1].max()) > BLACK:
+        return 0, 0  # most pictures have no bars: done after two rows
+    peak = luma.max(axis=1)
+    first, last = _run(luma, peak <= BLACK), _run(luma[::-1], peak[::-1] <= BLACK)
     thick = min(first, last)
     if thick < max(1, THINNEST * size) or max(first, last) > THICKEST * size:
         return 0, 0
     if abs(first - last) > max(2, ALIKE * size):
         return 0, 0
     inside = min(size - 1, first + 2), max(0, size - 1 - last - 2)
-    edges = mean[inside[0]] - mean[first - 1], mean[inside[1]] - mean[size - last]
+    edges = (
+        luma[inside[0]].mean() - luma[first - 1].mean(),
+        luma[inside[1]].mean() - luma[size - last].mean(),
+    )
     return (first, last) if min(edges) >= EDGE else (0, 0)
 
 
-def _run(dark: NDArray[np.bool_]) -> int:
-    """How many True there are before the first False."""
+def _run(luma: NDArray[np.uint8], dark: NDArray[np.bool_]) -> int:
+    """How many rows at the top are dark, and even."""
     lit = np.flatnonzero(~dark)
-    return int(lit[0]) if lit.size else dark.size
+    rows = int(lit[0]) if lit.size else dark.size
+    uneven = np.flatnonzero(luma[:rows].std(axis=1, dtype=np.float32) > EVEN)
+    return int(uneven[0]) if uneven.size else rows
