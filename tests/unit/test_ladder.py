@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 import footage
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.media import AudioFacts, FieldOrder, FrameRate, HdrKind, MediaFacts
+from framegate.stages.encode import ladder
 from framegate.stages.encode.ladder import plan
 
 
@@ -145,3 +147,21 @@ def test_audio_names_are_safe_whatever_the_file_claims(facts: MediaFacts) -> Non
     audio = plan(replace(facts, audio=(track,)), EncodeOptions()).audio[0]
     assert audio.name == "audio-1-e"
     assert (audio.channels, audio.sample_rate, audio.codec) == (2, 48_000, "aac")
+
+
+def test_the_reference_page_has_the_tables_of_the_code() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/encoding.md").read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.splitlines()
+        if line.startswith(("| h264", "| h265", "| av1"))
+    ]
+    assert rows == [
+        [
+            codec.value,
+            f"{ladder.CRF[codec]:g}",
+            ladder.DEFAULT_PRESET[codec],
+            *(f"{ladder.CEILING[codec][line] // 1000}" for line in ladder.STANDARD_LINES),
+        ]
+        for codec in VideoCodec
+    ]
