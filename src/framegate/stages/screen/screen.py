@@ -16,8 +16,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from framegate.domain.frames import Sample, SampleInfo, Signals
 from framegate.domain.media import MediaFacts
 from framegate.domain.sampling import SamplingRule
@@ -185,11 +183,8 @@ def _decode_facts(facts: MediaFacts, decoded: _Decoded, intake: Intake) -> Decod
 
 
 def _signal_looks(intake: Intake) -> Looks:
-    """The decoded frames; their ends and the two around the largest gap stand for all."""
-    steps = np.diff(np.asarray(intake.pts))
-    at = int(steps.argmax()) if steps.size else 0
-    kept = sorted({intake.pts[0], *intake.pts[at : at + 2], intake.pts[-1]})
-    return Looks(len(intake.pts), [intake.time(pts) for pts in kept])
+    """Every decoded frame was measured."""
+    return Looks(len(intake.pts), [intake.time(pts) for pts in intake.pts])
 
 
 def _with_hashes(samples: Sequence[SampleInfo], seen: Seen) -> tuple[SampleInfo, ...]:
