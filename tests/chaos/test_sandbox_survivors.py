@@ -184,3 +184,17 @@ def test_nothing_is_left_open_after_many_calls() -> None:
                 server.run(f"{TASKS}:crash", {}, fds={}, limits=Limits())
         assert len(list(Path("/proc/self/fd").iterdir())) == before
         assert server.usage().calls == 41
+
+
+def test_an_order_to_kill_that_crosses_with_the_end_harms_nobody() -> None:
+    def enough(_: object) -> None:
+        raise Stopped("enough")
+
+    with ForkServer([TASKS]) as server:
+        # the child is at its end while the order is on its way; the server gets both at once
+        for _ in range(150):
+            with pytest.raises(Stopped):
+                server.run(
+                    f"{TASKS}:tell", {"count": 1}, fds={}, limits=Limits(), on_message=enough
+                )
+        assert server.usage().calls == 150

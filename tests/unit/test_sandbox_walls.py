@@ -281,6 +281,11 @@ def test_a_required_protection_that_is_missing_refuses_the_call() -> None:
         pytest.raises(ComponentMissing, match="unheard-of"),
     ):
         run(strict, "echo")
+    with (
+        ForkServer([TASKS], require=["unheard-of"]) as strict,
+        pytest.raises(ComponentMissing, match="unheard-of"),
+    ):
+        strict.execute(["/bin/echo"], readable=[], writable=[], limits=Limits())
 
 
 def test_the_report_names_every_protection(server: ForkServer) -> None:

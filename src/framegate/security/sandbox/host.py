@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from framegate.errors import ComponentMissing, Internal, Stopped
 from framegate.security.sandbox import jail, outcome, wire
 from framegate.security.sandbox.call import FrameHeader
-from framegate.security.sandbox.conversation import Conversation, Order
+from framegate.security.sandbox.conversation import Conversation, Order, require
 from framegate.security.sandbox.exchange import Exchange, Tail
 from framegate.security.sandbox.facts import Capability, Usage
 from framegate.security.sandbox.launch import Launched
@@ -128,12 +128,15 @@ class ForkServer:
 
     def report(self) -> tuple[Capability, ...]:
         """What a child is protected by on this machine, found out by making one."""
-        order = Order("report", _NOTHING, {}, {}, Limits(wall_s=30.0, cpu_s=10))
-        steps = self._converse(order, ()).steps
+        steps = self._steps()
         return tuple(
             Capability(name, steps.get(name) == "", outcome.clean(steps.get(name, "unknown")))
             for name in jail.ALL
         )
+
+    def _steps(self) -> dict[str, Any]:
+        order = Order("report", _NOTHING, {}, {}, Limits(wall_s=30.0, cpu_s=10))
+        return self._converse(order, ()).steps
 
     def run(
         self,
@@ -187,6 +190,8 @@ class ForkServer:
     ) -> str:
         """See `MediaSandbox`. Silence is not watched: a program need not print."""
         name = Path(argv[0]).name
+        # a program cannot tell what it got; a task made the same way can
+        require(name, self._steps(), self._require)
         spec = {
             "argv": list(argv),
             "readable": [str(path.resolve()) for path in readable],

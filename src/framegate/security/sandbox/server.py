@@ -61,6 +61,7 @@ class _Child:
     pid: int
     pidfd: int
     control: socket.socket
+    gone: bool = False
 
 
 class _Server:
@@ -107,12 +108,15 @@ class _Server:
 
     def _kill(self, one: _Child) -> None:
         # any word on the control socket, or its end, means: kill
+        if one.gone:  # reaped within the same round of events: the number may be another's now
+            return
         self._selector.unregister(one.control)
         for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill(one.pid, signal.SIGKILL)
 
     def _reap(self, one: _Child) -> None:
+        one.gone = True
         self._selector.unregister(one.pidfd)
         os.close(one.pidfd)
         with contextlib.suppress(KeyError):
