@@ -93,8 +93,9 @@ class Exchange:
     def _hear(self) -> None:
         try:
             data = self._control.recv(wire.DATAGRAM_BYTES)
-        except ConnectionResetError:  # it ended with our order to kill unread
-            data = b""
+        except ConnectionResetError:
+            # it closed with our order to kill unread; what it said before that comes next
+            data = self._control.recv(wire.DATAGRAM_BYTES)
         if not data:
             if self._stopped:
                 raise Stopped(f"{self.name} was stopped")
