@@ -15,9 +15,9 @@ per adaptation set and players jump at a switch otherwise:
 3. where that sample aspect does not fit the 16-bit fields of H.264 and H.265 (Annex E), the whole
    ladder, top rung included, takes the nearest aspect that fits: off by less than 0.5 %.
 
-**Rates.** CRF, with a ceiling (maxrate) that follows Apple's HLS Authoring Specification (2024,
-tables 2.1 to 2.3: the top tier of each size), scaled by pixels^0.75 for other shapes and by
-sqrt(fps / 30) above 30 fps; the buffer is two seconds of the ceiling, one GOP.
+**Rates.** CRF with a ceiling (maxrate). The ceilings are framegate's own numbers, of the order of
+the ladder in Apple's HLS Authoring Specification; they are scaled by pixels^0.75 for other shapes
+and by sqrt(fps / 30) above 30 fps. The buffer is two seconds of the ceiling, one GOP.
 """
 
 from __future__ import annotations
@@ -59,25 +59,25 @@ GOP_S = 2
 SEGMENT_GOPS = 2
 
 DEFAULT_PRESET = {
-    # two cores must keep up with the person who waits; VMAF within 2 of `medium` at the same CRF
+    # two cores must keep up with the person who waits
     VideoCodec.H264: "veryfast",
     VideoCodec.H265: "veryfast",
-    # SVT-AV1 warns of visible artefacts from preset 10 up
+    # SVT-AV1 warns of visible artefacts from preset 10 up; 11 and 12 repeated old pictures here
     VideoCodec.AV1: "8",
 }
 CRF = {VideoCodec.H264: 23.0, VideoCodec.H265: 26.0, VideoCodec.AV1: 34.0}
-"""Each encoder's point of about equal VMAF; x264's is its default."""
+"""Starting points: x264's own default, and what is usual beside it for the other two."""
 
 CEILING = {
     VideoCodec.H264: {
         360: 1_100_000, 480: 2_000_000, 720: 4_500_000,
-        1080: 7_800_000, 1440: 13_000_000, 2160: 24_000_000,  # last two: ours, Apple stops at 1080
+        1080: 7_800_000, 1440: 13_000_000, 2160: 24_000_000,
     },
     VideoCodec.H265: {
         360: 800_000, 480: 1_600_000, 720: 3_400_000,
         1080: 5_800_000, 1440: 8_100_000, 2160: 16_800_000,
     },
-    VideoCodec.AV1: {  # 0.85 of H.265: Apple gives none
+    VideoCodec.AV1: {  # 0.85 of H.265
         360: 680_000, 480: 1_360_000, 720: 2_890_000,
         1080: 4_930_000, 1440: 6_885_000, 2160: 14_280_000,
     },
