@@ -1,0 +1,271 @@
+"""Screen on real and derived clips, without models: what is sampled, shown and promised."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from scenedetect import AdaptiveDetector, ContentDetector, detect
+from tests.footage import facts_of
+
+from framegate.domain.findings import Status
+from framegate.domain.frames import Sample
+from framegate.domain.screening import Screening
+from framegate.errors import Internal
+from framegate.stages.base import StageContext
+from framegate.stages.screen.protocol import (
+    Analyser,
+    AudioAnalyser,
+    Every,
+    Looked,
+    PdqHash,
+    Sound,
+    Unavailable,
+)
+from framegate.stages.screen.screen import screen
+from framegate.testing.clips import ClipSpec, Tone, frame_index_of, make_clip
+from framegate.testing.sandbox import InProcessSandbox
+
+
+@dataclass
+class Watched:
+    """A progress that remembers."""
+
+    done: list[float] = field(default_factory=list)
+
+    def start(self, stage: str, total: float | None, unit: str) -> None:
+        assert (stage, unit) == ("screen", "s")
+        self.total = total
+
+    def advance(self, _stage: str, done: float) -> None:
+        self.done.append(done)
+
+    def end(self, stage: str, note: str = "") -> None:
+        self.note = (stage, note)
+
+
+@dataclass(frozen=True)
+class Panel:
+    stills: tuple[Analyser, ...] = ()
+    audio: tuple[AudioAnalyser, ...] = ()
+    unavailable: tuple[Unavailable, ...] = ()
+
+
+class Recorder:
+    """An analyser that sees nothing and remembers what it was shown."""
+
+    version, labels, model, model_sha256 = "1", ("nothing",), None, None
+
+    def __init__(self, name: str, level: str, every: Every, batch: int = 3) -> None:
+        self.name, self.level, self.every, self.batch = name, level, every, batch
+        self.shown: list[tuple[int, int]] = []  # shot, sample
+        self.batches: list[int] = []
+
+    def analyse(self, samples: Sequence[Sample]) -> Looked:
+        self.shown += [(sample.info.shot, sample.info.index) for sample in samples]
+        self.batches.append(len(samples))
+        if self.level != "hash":
+            return Looked()
+        same = "0" * 64
+        return Looked(pdq=tuple(PdqHash(sample.info.index, same, 100) for sample in samples))
+
+    def finish(self) -> Looked:
+        return Looked(reason="done")
+
+
+def look_at(path: Path, work: Path, panel: Panel | None = None, **options: object) -> Screening:
+    work.mkdir(exist_ok=True)
+    context = StageContext(InProcessSandbox(), work, Watched(), lambda: datetime.now(UTC))
+    with path.open("rb") as source:
+        return screen(context, source.fileno(), facts_of(path), panel or Panel(), **options)  # type: ignore[arg-type]
+
+
+def gaps(found: Screening) -> list[Fraction]:
+    times = [Fraction(0), *(sample.time for sample in found.samples), found.shots[-1].end]
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def test_six_shots_as_pyscenedetect_cuts_them(clips: Path, tmp_path: Path) -> None:
+    path = clips / "bikes.mp4"
+    for mode in ("auto", "full"):
+        found = look_at(path, tmp_path / mode, mode=mode)
+        assert len(found.shots) == 6
+        for detector in (AdaptiveDetector(), ContentDetector()):
+            theirs = [start.seconds for start, _end in detect(str(path), detector)]
+            ours = [float(shot.start) for shot in found.shots]
+            # one frame, or one skipped frame beside it
+            assert ours == pytest.approx(theirs, abs=0.081)
+        assert found.coverage.met
+        assert max(gaps(found)) <= 1
+        assert {sample.shot for sample in found.samples} == set(range(6))
+    assert found.coverage.frames_decoded == 250
+
+
+def test_skipping_leaves_frames_out_and_says_so(clips: Path, tmp_path: Path) -> None:
+    found = look_at(clips / "bikes.mp4", tmp_path)
+    assert found.coverage.mode == "reference-frames"
+    assert found.coverage.frames_decoded < 0.6 * found.coverage.frames_in_source
+    assert str(250 - found.coverage.frames_decoded) in found.coverage.mode_reason
+
+
+def test_a_gap_that_skipping_would_break_is_decoded_in_full(clips: Path, tmp_path: Path) -> None:
+    found = look_at(clips / "bikes.mp4", tmp_path, max_gap_s=0.05)
+    assert found.coverage.mode == "full"
+    assert found.coverage.mode_reason == "skipping left a gap"
+    assert max(gaps(found)) <= Fraction(1, 20)
+    assert len(found.samples) >= 240
+    times = [sample.pts for sample in found.samples]
+    assert times == sorted(set(times))
+
+
+def test_previews_and_signals_are_kept(clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "000999.jpg").write_bytes(b"left over")
+    found = look_at(clips / "bigbuckbunny.mp4", tmp_path)
+    kept = sorted((tmp_path / "samples").iterdir())
+    assert [path.name for path in kept] == [f"{n:06d}.jpg" for n in range(len(found.samples))]
+    assert Image.open(kept[0]).size == (640, 360)
+    rows = json.loads((tmp_path / "signals.json").read_text())
+    assert len(rows["pts"]) == len(rows["scene"]) == found.coverage.frames_decoded == 132
+    assert found.signals.loudness_lufs == pytest.approx(-34.0, abs=0.2)
+    assert all(sample.signals for sample in found.samples)
+    assert {part.name for part in found.quality.parts} == {
+        "resolution", "sharpness", "blockiness", "noise", "exposure", "stability", "loudness"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("vfr", [False, True])
+def test_a_sample_shows_the_frame_of_its_time(*, vfr: bool, tmp_path: Path) -> None:
+    spec = ClipSpec(size=(640, 360), seconds=Fraction(3), vfr=vfr)
+    path = make_clip(tmp_path / "clip.mp4", spec)
+    found = look_at(path, tmp_path / "work")
+    assert max(gaps(found)) <= 1
+    with av.open(str(path)) as clip:
+        drawn = {
+            frame.pts: frame_index_of(frame.to_ndarray(format="rgb24"))
+            for frame in clip.decode(video=0)
+        }
+    for sample in found.samples:
+        preview = tmp_path / "work/samples" / f"{sample.index:06d}.jpg"
+        assert frame_index_of(np.asarray(Image.open(preview))) == drawn[sample.pts]
+    assert found.samples[-1].reason == "last"
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_previews_stand_upright(turn: int, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.mp4", seconds=Fraction(1), rotation=turn)
+    found = look_at(path, tmp_path / "work")
+    assert (found.samples[0].width > found.samples[0].height) == (turn % 180 == 0)
+    shown = np.asarray(Image.open(tmp_path / "work/samples/000000.jpg"))
+    upright = np.rot90(shown, turn // 90)  # back to the coded picture
+    plain = look_at(make_clip(tmp_path / "plain.mp4", seconds=Fraction(1)), tmp_path / "plain")
+    expected = np.asarray(Image.open(tmp_path / "plain/samples/000000.jpg"))
+    assert plain.samples[0].pts == found.samples[0].pts
+    assert np.abs(upright.astype(int) - expected).mean() < 3
+
+
+def test_a_truncated_file_is_screened_as_far_as_it_goes(clips: Path, tmp_path: Path) -> None:
+    whole = (clips / "cityCC0.mpg").read_bytes()
+    path = tmp_path / "short.mpg"
+    path.write_bytes(whole[: len(whole) // 2])
+    found = look_at(path, tmp_path / "work")
+    assert 80 < found.coverage.frames_decoded < 120
+    assert found.coverage.largest_gap_s <= 1.0
+
+
+def test_a_damaged_stretch_breaks_the_promise(clips: Path, tmp_path: Path) -> None:
+    data = bytearray((clips / "bikes.mp4").read_bytes())
+    with av.open(str(clips / "bikes.mp4")) as clip:
+        for packet in clip.demux(video=0):
+            if packet.size and 2 <= packet.pts * packet.time_base < 5:
+                data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(data)
+    found = look_at(path, tmp_path / "work")
+    assert not found.coverage.met
+    assert found.coverage.undecodable_frames > 50
+    assert found.coverage.largest_gap_s > 2
+
+
+def test_samples_reach_analysers_by_their_wish(clips: Path, tmp_path: Path) -> None:
+    hashes = Recorder("hash.same", "hash", Every.SAMPLE, batch=4)
+    every = Recorder("see.all", "detectors", Every.SAMPLE)
+    novel = Recorder("see.new", "detectors", Every.NOVEL)
+    shot = Recorder("see.shot", "text", Every.SHOT)
+    panel = Panel(
+        (hashes, every, novel, shot),
+        unavailable=(
+            Unavailable("speech.x", "no model", "speech"),
+            Unavailable("text.y", "switched off", "text", off=True),
+        ),
+    )
+    found = look_at(clips / "bikes.mp4", tmp_path, panel)
+    total = len(found.samples)
+    assert [index for _shot, index in hashes.shown] == list(range(total))
+    assert every.shown == hashes.shown
+    # all hashes are alike: one look for each shot
+    assert [shot_of for shot_of, _index in novel.shown] == list(range(6))
+    assert shot.shown == novel.shown
+    assert max(every.batches) <= 3
+    assert all(sample.pdq == "0" * 64 for sample in found.samples)
+    runs = {run.analyser: run for run in found.runs}
+    assert runs["see.all"].samples_seen == total
+    assert runs["see.shot"].reason == "done"
+    assert runs["speech.x"].status is Status.UNAVAILABLE
+    assert runs["text.y"].status is Status.NOT_RUN
+    levels = {level.level: level for level in found.coverage.levels}
+    assert levels["detectors"].frames == 6  # as good as the worst of the level
+    assert levels["detectors"].largest_gap_s > levels["hash"].largest_gap_s
+
+
+class Ear:
+    name, version, level, labels, model, model_sha256 = "ear", "1", "speech", (), None, None
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[Fraction, Sound]] = []
+
+    def listen(self, start: Fraction, sound: Sound) -> Looked:
+        self.blocks.append((start, sound))
+        return Looked(spoken_language="en")
+
+    def finish(self) -> Looked:
+        return Looked()
+
+
+def test_sound_is_heard_in_time(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "tone.mp4", seconds=Fraction(3), audio=(Tone(),))
+    ear = Ear()
+    found = look_at(path, tmp_path / "work", Panel(audio=(ear,)))
+    assert found.spoken_language == "en"
+    heard = np.concatenate([sound for _start, sound in ear.blocks])
+    assert heard.size == pytest.approx(3 * 16_000, rel=0.05)
+    assert abs(float(ear.blocks[0][0])) < 0.1
+    loudest = np.argmax(np.abs(np.fft.rfft(heard[:16_000])))
+    assert loudest == pytest.approx(440, abs=2)
+    assert found.signals.loudness_lufs is not None
+
+
+def test_speech_without_sound_is_skipped(clips: Path, tmp_path: Path) -> None:
+    found = look_at(clips / "bikes.mp4", tmp_path, Panel(audio=(Ear(),)))
+    assert [(run.status, run.reason) for run in found.runs] == [
+        (Status.SKIPPED, "the video has no sound")
+    ]
+
+
+def test_an_analyser_that_fails_stops_the_screen(clips: Path, tmp_path: Path) -> None:
+    class Broken(Recorder):
+        def analyse(self, samples: Sequence[Sample]) -> Looked:
+            raise Internal("model", f"{len(samples)} samples")
+
+    panel = Panel((Broken("broken", "detectors", Every.SAMPLE, batch=1),))
+    with pytest.raises(Internal, match="1 samples"):
+        look_at(clips / "bikes.mp4", tmp_path, panel)
