@@ -1,25 +1,28 @@
 """The package plays in a browser: hls.js and dash.js, every rendition, first and last second."""
 
-import functools
 import http.server
 import json
 import re
 import shutil
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+import encoded
 import tracks
 from conftest import missing
-from framegate.domain.ladder import EncodePlan
+from framegate.domain.ladder import EncodeOptions, EncodePlan
+from framegate.security.sandbox.host import ForkServer
 from framegate.stages.encode.package import package
 from framegate.stages.encode.stills import make_stills
+from framegate.testing.clips import ClipSpec, Tone, make_clip
 
 pytestmark = pytest.mark.e2e
 
@@ -132,20 +135,54 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="module", params=["film", "silent"])
-def site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    """9.009 s at 24000/1001 with sound, or 8.2 s at 25 without."""
-    folder = tmp_path_factory.mktemp("site")
-    rate, frames, audio = (
-        (Fraction(24000, 1001), 216, 1) if request.param == "film" else (Fraction(25), 205, 0)
-    )
-    plan, videos, audios = tracks.make(folder, rate, frames, audio=audio)
+def film(folder: Path, _clips: Path) -> EncodePlan:
+    """9.009 s at 24000/1001 with sound, made here without the encode stage."""
+    plan, videos, audios = tracks.make(folder, Fraction(24000, 1001), 216)
     context = tracks.context(folder)
     package(context, plan, videos, audios, folder / "package")
     make_stills(context, plan, videos, audios, folder / "package", poster_at=Fraction(1))
-    handler = functools.partial(Handler, directory=str(folder))
+    return plan
+
+
+def real(name: str, folder: Path, clips: Path) -> EncodePlan:
+    return encode(clips / name, folder)
+
+
+def derived(name: str, spec: ClipSpec, folder: Path, _clips: Path) -> EncodePlan:
+    return encode(make_clip(folder / name, spec), folder)
+
+
+def encode(source: Path, folder: Path) -> EncodePlan:
+    with ForkServer() as sandbox:
+        return encoded.encode(sandbox, source, folder, EncodeOptions(), proof=False).plan
+
+
+LARGE = ClipSpec(size=(960, 540), seconds=Fraction(5))
+SOURCES: dict[str, Callable[[Path, Path], EncodePlan]] = {
+    "film": film,
+    "H.264 with sound": partial(real, "bigbuckbunny.mp4"),
+    "cuts without sound": partial(real, "bikes.mp4"),
+    "MPEG-2": partial(real, "cityCC0.mpg"),
+    "portrait by matrix, HEVC": partial(
+        derived, "portrait.mp4", replace(LARGE, codec="libx265", rotation=90, audio=(Tone(),))
+    ),
+    "VFR, VP9": partial(
+        derived, "vfr.webm", replace(LARGE, codec="libvpx-vp9", vfr=True, audio=(Tone("libopus"),))
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=SOURCES)
+def site(
+    request: pytest.FixtureRequest,
+    clips: Path,
+    browser: Browser,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    assert browser.is_connected()  # no encode for a browser that isn't there
+    folder = tmp_path_factory.mktemp("site")
+    plan = SOURCES[request.param](folder, clips)
+    handler = partial(Handler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -185,21 +222,18 @@ def play_ends(page: Page, plan: EncodePlan) -> dict[str, Any]:
     return last
 
 
-@pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("player", ["hls", "dash"])
-def test_renditions_play_at_both_ends(
-    browser: Browser, site: Site, player: str, level: int
-) -> None:
-    widths = sorted(rendition.width for rendition in site.plan.renditions)
+def test_renditions_play_at_both_ends(browser: Browser, site: Site, player: str) -> None:
     shutil.copyfile(PLAYERS[player], site.folder / "player.js")
-    start = START[player].replace("LEVEL", str(level))
-    (site.folder / "index.html").write_text(PAGE.replace("START", start))
-    page = browser.new_page()
-    try:
-        page.goto(f"{site.url}/index.html")
-        assert play_ends(page, site.plan)["width"] == widths[level]
-    finally:
-        page.close()
+    for level, width in enumerate(sorted(rendition.width for rendition in site.plan.renditions)):
+        start = START[player].replace("LEVEL", str(level))
+        (site.folder / "index.html").write_text(PAGE.replace("START", start))
+        page = browser.new_page()
+        try:
+            page.goto(f"{site.url}/index.html")
+            assert play_ends(page, site.plan)["width"] == width
+        finally:
+            page.close()
 
 
 def test_preview_plays_from_disk(browser: Browser, site: Site) -> None:

@@ -1,6 +1,7 @@
 """Packaging real tracks with the real packager."""
 
 import hashlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import tracks
 from framegate.domain.ladder import EncodePlan
 from framegate.domain.package import Packaged, TrackKind
 from framegate.errors import Internal
+from framegate.security.sandbox.host import ForkServer
 from framegate.stages.encode import manifests
 from framegate.stages.encode.package import package
 from framegate.stages.encode.verify import verify
@@ -24,9 +26,14 @@ def build(work: Path, rate: Fraction, frames: int, **how: int) -> tuple[EncodePl
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> tuple[EncodePlan, Packaged, Path]:
-    """9.009 s at 24000/1001 with two audio tracks, in a folder whose name Shaka cannot take."""
+    """9.009 s at 24000/1001 with two audio tracks, packaged inside the real sandbox, in a folder
+    whose name Shaka cannot take.
+    """
     work = tmp_path_factory.mktemp("film, 50%=$half")
-    return build(work, Fraction(24000, 1001), 216, audio=2)
+    plan, videos, audios = tracks.make(work, Fraction(24000, 1001), 216, audio=2)
+    with ForkServer() as sandbox:
+        context = replace(tracks.context(work), sandbox=sandbox)
+        return plan, package(context, plan, videos, audios, work / "package"), work / "package"
 
 
 def frames_of(out: Path, name: str, kind: str) -> int:
@@ -102,6 +109,12 @@ def test_without_audio(tmp_path: Path, rate: Fraction, frames: int) -> None:
     assert "AUDIO" not in (out / "hls/master.m3u8").read_text()
     assert frames_of(out, "180p", "video") == plan.grid.frames
     assert bool(packaged.warnings) == (frames < plan.grid.segment_frames)
+
+
+def test_a_planned_track_that_could_not_be_decoded_is_left_out(tmp_path: Path) -> None:
+    plan, videos, audios = tracks.make(tmp_path, Fraction(25), 50, audio=2)
+    done = package(tracks.context(tmp_path), plan, videos, audios[:1], tmp_path / "out")
+    assert [track.name for track in done.tracks] == ["360p", "180p", "audio0"]
 
 
 def test_verify_sees_a_missing_segment(tmp_path: Path) -> None:
