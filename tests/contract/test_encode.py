@@ -275,6 +275,26 @@ def test_a_second_run_encodes_nothing_and_a_damaged_chunk_alone_again(
     assert encode.intact(context.work, first[1])
 
 
+def test_a_run_that_was_killed_leaves_nothing_that_is_mistaken_for_done(
+    tmp_path: Path, context: StageContext, encoders: Encoders
+) -> None:
+    path = footage.write(tmp_path / "source.mp4", pictures(48))
+    facts = footage.facts_of(path)
+    plan = short_plan(facts, cuts=(0, 24, 48))
+    first = run_chunks(context, path, facts, plan, encoders)
+    sandbox = context.sandbox
+    assert isinstance(sandbox, Counting)
+    folders = [context.work / "chunks" / receipt.id for receipt in first]
+    # killed between the files and the receipt; killed while the receipt was written
+    (folders[0] / encode.RECEIPT).unlink()
+    (folders[0] / "low.nut.part").write_bytes(b"half")
+    receipt = folders[1] / encode.RECEIPT
+    receipt.write_bytes(receipt.read_bytes()[:100])
+    assert run_chunks(context, path, facts, plan, encoders) == first
+    assert len(sandbox.tasks) == 2 * len(plan.chunks)
+    assert not list(context.work.rglob("*.part"))
+
+
 def test_what_the_bytes_depend_on_is_in_the_chunks_name(tmp_path: Path) -> None:
     facts = footage.facts_of(footage.write(tmp_path / "source.mp4", pictures(48)))
     plan = short_plan(facts, cuts=(0, 24, 48))

@@ -39,7 +39,7 @@ from framegate.media.picture import Deinterlacer, PictureGraph, Size
 from framegate.media.writing import explained, output
 from framegate.security.sandbox import Call
 
-QUEUE_FRAMES = 4  # 4 frames of 4 rungs at 1080p are 25 MB; more would only hide stalls
+QUEUE_FRAMES = 4  # 4 frames of 4 rungs at 1080p are 22 MB; more would only hide stalls
 REPORT_FRAMES = 12
 PREROLL_REPORT_FRAMES = 200
 DEINTERLACE_MARGIN = 3  # bwdif looks one frame back; one more for a dropped field

@@ -5,7 +5,7 @@
                                                                         └─ scale …
 
 The picture leaves as 8-bit 4:2:0, limited range, BT.709, upright. Each rung is scaled from one
-above it, not from the source: at 1080p over four rungs that is 2.1 ms a frame against 3.0.
+above it, not from the source: at 1080p over four rungs that is about 2 ms a frame against 3.
 Turning comes after scaling, where the format is known and the picture no larger than it needs be.
 """
 
@@ -33,9 +33,9 @@ LEAST_RATIO = 1.4
 HDR_TRANSFERS = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
 
 NARROW_PRIMARIES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "bt470m", "unknown")
-"""Primaries within a few per cent of BT.709. Only the matrix is converted for these: a gamut
-conversion costs 2 s of table building in each chunk and five times the scaling, for a difference
-that a display's own tolerance hides. Wider ones (BT.2020, P3) are converted."""
+"""Primaries close to BT.709. Only the matrix is converted for these: a gamut conversion costs 2 s of
+table building in each chunk and eight times the scaling, to move a saturated patch by about 3 codes
+of luma and 6 of chroma. Wider ones (BT.2020, P3) are converted."""
 
 
 @dataclass(frozen=True, slots=True)
