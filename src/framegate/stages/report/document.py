@@ -114,7 +114,7 @@ def _ratio(value: Fraction | None) -> str | None:
     return None if value is None else f"{value.numerator}/{value.denominator}"
 
 
-def _object_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _object_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 -- a type expression
     properties: dict[str, Any] = {}
     for name, hint in typing.get_type_hints(kind).items():
         if (kind.__name__, name) in LEFT_OUT:
@@ -147,7 +147,7 @@ _PLAIN: dict[Any, dict[str, Any]] = {
 }
 
 
-def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def _schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 -- a type expression
     if hint in _PLAIN:
         return dict(_PLAIN[hint])
     origin, args = typing.get_origin(hint), typing.get_args(hint)
