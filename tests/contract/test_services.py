@@ -1,0 +1,171 @@
+"""The main job through its service, with real clips, models and encoders: what follows what."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framegate import settings, wiring
+from framegate.domain.policy import Action
+from framegate.errors import AssetUnknown, CaseNotOpen, OutputNotWritable, PolicyInvalid
+from framegate.flow.state import Status
+from framegate.services.processing import ProcessResult
+
+QUICK = {"screen": {"text": False, "speech": False}, "encode": {"vmaf": "off"}}
+
+# A rule that nothing needs to be found for: an analyser that never runs is required.
+REVIEW_POLICY = """
+schema_version = 1
+name = "everything-to-people"
+version = "1"
+required = ["text.rapidocr"]
+"""
+
+
+class Silent:
+    def start(self, stage: str, total: float | None, unit: str) -> None: ...
+    def advance(self, stage: str, done: float) -> None: ...
+    def end(self, stage: str, note: str = "") -> None: ...
+
+
+class Desk:
+    """The services on one data folder."""
+
+    def __init__(self, app: wiring.Application, out: Path) -> None:
+        self.app = app
+        self.out = out
+
+    def process(self, *paths: Path, **wish: Any) -> tuple[ProcessResult, ...]:
+        options = wiring.process_options(
+            self.app.settings, **({"output": self.out, "max_gap_s": 1.0} | wish)
+        )
+        told: list[ProcessResult] = []
+        results = self.app.processing.process(
+            paths, options, lambda _path, _number, _total: Silent(), told.append
+        )
+        assert sorted(map(str, (each.path for each in told))) == sorted(
+            map(str, (each.path for each in results))
+        )
+        return results
+
+    def entries(self, result: ProcessResult) -> set[str]:
+        assert result.outcome is not None
+        return {path.name for path in Path(result.outcome.output).iterdir()}
+
+
+REPORTS = {"report.html", "report.json", "verdict.json"}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    root = tmp_path_factory.mktemp("desk")
+    with wiring.opened(settings.load(paths={"home": root / "home"}, **QUICK)) as app:
+        yield Desk(app, root / "out")
+
+
+def test_one_bad_file_stops_no_other_and_duplicates_are_known(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(clips / "carphone_pristine.mp4", folder / "a\n🎬.mp4")
+    (folder / "b.mp4").write_text("not a video at all, only words\n" * 50)
+    (folder / "c.mp4").touch()
+    shutil.copy(clips / "carphone_pristine.mp4", folder / "d.mp4")
+    good, text, empty, twin = desk.process(folder)
+    assert good.outcome is not None
+    assert good.outcome.status is Status.PUBLISHED
+    assert {"hls", "dash", "media", "poster.jpg"} | REPORTS <= desk.entries(good)
+    assert Path(good.outcome.output).name.startswith("a-")
+    assert text.error is not None
+    assert empty.error is not None
+    assert (text.error.code, empty.error.code) == ("input.not_a_video", "input.empty")
+    assert twin.already_done
+    assert twin.asset is not None
+    assert twin.asset.duplicate_of == "a\n🎬.mp4"
+    verdict = json.loads((Path(good.outcome.output) / "verdict.json").read_text())
+    assert verdict["action"] == "allow"
+    assert verdict["guarantee"] is None
+    # what only an unfinished work needs is gone
+    work = desk.app.data.home / "work" / good.outcome.asset.id
+    assert not [name for name in ("chunks", "video", "samples") if (work / name).exists()]
+
+
+def test_a_lost_output_is_made_again(desk: Desk, clips: Path) -> None:
+    (first,) = desk.process(clips / "carphone_pristine.mp4", max_gap_s=0.9)
+    assert first.outcome is not None
+    shutil.rmtree(first.outcome.output)
+    (second,) = desk.process(clips / "carphone_pristine.mp4", max_gap_s=0.9)
+    assert second.outcome is not None
+    assert not second.already_done
+    assert second.outcome.output == first.outcome.output
+    assert desk.entries(second) >= REPORTS
+
+
+def test_review_publishes_nothing_until_a_person_allows_it(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(REVIEW_POLICY)
+    wish = {"policy": policy, "output": tmp_path / "out"}
+    (held,) = desk.process(clips / "carphone_pristine.mp4", **wish)
+    assert held.outcome is not None
+    assert held.outcome.status is Status.REVIEW
+    assert desk.entries(held) == REPORTS
+    (again,) = desk.process(clips / "carphone_pristine.mp4", **wish)
+    assert again.already_done
+    asset_id = held.outcome.asset.id
+    assert [case.asset.id for case in desk.app.reviews.waiting()] == [asset_id]
+    released = desk.app.reviews.resolve(
+        asset_id[:8], Action.ALLOW, reason="seen, fine", actor="Ada", progress=Silent()
+    )
+    assert released.status is Status.PUBLISHED
+    assert released.decision.actor == "person:Ada"
+    assert {"hls", "media"} | REPORTS <= desk.entries(held)
+    verdict = json.loads((Path(released.output) / "verdict.json").read_text())
+    assert verdict["action"] == "allow"
+    assert desk.app.reviews.waiting() == ()
+    with pytest.raises(CaseNotOpen):
+        desk.app.reviews.resolve(
+            asset_id, Action.BLOCK, reason="no", actor="Ada", progress=Silent()
+        )
+    with pytest.raises(AssetUnknown):
+        desk.app.reviews.resolve(
+            "ffffffff", Action.BLOCK, reason="no", actor="Ada", progress=Silent()
+        )
+
+
+def test_a_listed_file_is_blocked_before_any_encoding(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    (seen,) = desk.process(clips / "carphone_pristine.mp4", output=tmp_path / "one")
+    assert seen.asset is not None
+    listed = tmp_path / "list.txt"
+    listed.write_text(f"# label: terrorism\nsha256 {seen.asset.sha256}\n")
+    (blocked,) = desk.process(
+        clips / "carphone_pristine.mp4", output=tmp_path / "two", hashlists=[listed]
+    )
+    assert blocked.outcome is not None
+    assert blocked.outcome.status is Status.BLOCKED
+    assert blocked.outcome.encoded is None
+    assert desk.entries(blocked) == REPORTS
+    assert [timing.stage for timing in blocked.outcome.timings] == [
+        "probe",
+        "screen",
+        "decide",
+        "publish",
+    ]
+
+
+def test_errors_of_the_wish_come_before_any_work(desk: Desk, clips: Path, tmp_path: Path) -> None:
+    clip = clips / "carphone_pristine.mp4"
+    with pytest.raises(PolicyInvalid):
+        desk.process(clip, policy=tmp_path / "none.toml")
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputNotWritable):
+        desk.process(clip, output=tmp_path / "file" / "out")
