@@ -89,30 +89,6 @@ class LimitSettings(Group):
         "A second of a test card is tiny, expands enormously and does no harm",
         ge=0,
     )
-    child_memory_bytes: int = _setting(
-        4 * GIB,
-        "Address space of a sandboxed child beyond its preloaded libraries",
-        "bytes",
-        "A 4K ladder with four x264 encoders needs about 2.5 GiB",
-        gt=0,
-    )
-    child_cpu_s: int = _setting(
-        4 * 3600, "Processor time of one sandboxed call", "s", "A slow AV1 chunk on one core", gt=0
-    )
-    child_wall_s: float = _setting(
-        12 * 3600.0,
-        "Wall clock of one sandboxed call",
-        "s",
-        "The longest video, in real time",
-        gt=0,
-    )
-    child_silence_s: float = _setting(
-        120.0,
-        "A child that reports nothing for so long is killed",
-        "s",
-        "Ten times the slowest honest step seen (opening a large file without an index)",
-        gt=0,
-    )
     min_free_bytes: int = _setting(
         256 << 20,
         "Free space that must be left in the work area and the output",
@@ -166,15 +142,6 @@ class EncodeSettings(Group):
         "chunks",
         "An encoder fills two to four cores by itself; on two cores a second chunk gains nothing",
         ge=0,
-    )
-    threads: int = _setting(
-        2,
-        "Threads of each encoder",
-        "threads",
-        "Fixed, not the number of cores: the output depends on it, and resumed runs must be "
-        "byte-identical on any machine",
-        ge=1,
-        le=16,
     )
     vmaf: Literal["sampled", "full", "off"] = _setting(
         "sampled",
