@@ -1,0 +1,94 @@
+"""Previews have the colours that were put in, by the formulas of ITU-R BT.601, BT.709, BT.2020.
+
+The tolerance is 4 of 255: a chroma interpolation and swscale's fast conversion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from av.video.frame import VideoFrame
+
+from framegate.media.preview import Look, Previewer
+
+WEIGHTS = {"bt709": (0.2126, 0.0722), "smpte170m": (0.299, 0.114), "bt2020nc": (0.2627, 0.0593)}
+COLOURS = [(200, 60, 40), (40, 90, 200), (50, 170, 70), (128, 128, 128), (255, 255, 255)]
+LOOK = Look(
+    width=1280,
+    height=720,
+    crop=(0, 0, 0, 0),
+    sample_aspect=Fraction(1),
+    clockwise_deg=0,
+    flip_horizontal=False,
+    matrix="bt709",
+    full_range=False,
+    transfer=None,
+    long_side=640,
+)
+
+
+def plain(rgb: tuple[int, int, int], look: Look, layout: str) -> VideoFrame:
+    """One colour, encoded by hand."""
+    kr, kb = WEIGHTS[look.matrix]
+    red, green, blue = (value / 255 for value in rgb)
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    cb, cr = (blue - luma) / (2 - 2 * kb), (red - luma) / (2 - 2 * kr)
+    if look.full_range:
+        values = (luma * 255, cb * 255 + 128, cr * 255 + 128)
+    else:
+        values = (luma * 219 + 16, cb * 224 + 128, cr * 224 + 128)
+    frame = VideoFrame(look.width, look.height, layout)
+    for plane, value in zip(frame.planes, values, strict=True):
+        if "10" in layout:
+            level = np.full(plane.buffer_size // 2, round(value * 4), "<u2")
+        else:
+            level = np.full(plane.buffer_size, round(value), np.uint8)
+        plane.update(level)
+    return frame
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv420p10le", "yuv444p"])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", WEIGHTS)
+def test_matrix_range_and_depth(matrix: str, layout: str, *, full_range: bool) -> None:
+    look = replace(LOOK, matrix=matrix, full_range=full_range)
+    previewer = Previewer(look)
+    for colour in COLOURS:
+        shown = previewer.make(plain(colour, look, layout))
+        assert shown.shape == (360, 640, 3)
+        assert np.abs(shown.reshape(-1, 3).mean(0) - colour).max() <= 4
+
+
+def test_clean_aperture_and_sample_aspect() -> None:
+    look = replace(LOOK, width=720, height=576, crop=(8, 0, 8, 0), sample_aspect=Fraction(64, 45))
+    frame = plain((200, 60, 40), look, "yuv420p")
+    shown = Previewer(look).make(frame)
+    assert shown.shape == (round(576 * 640 / (704 * 64 / 45)), 640, 3)
+
+
+@pytest.mark.parametrize(("transfer", "grey"), [("smpte2084", 0.58), ("arib-std-b67", 0.75)])
+def test_hdr_white_is_bright_and_grey_stays_grey(transfer: str, grey: float) -> None:
+    """Reference white of BT.2408: 58 % in PQ, 75 % in HLG."""
+    look = replace(LOOK, matrix="bt2020nc", transfer=transfer)
+    level = round(grey * 255)
+    shown = Previewer(look).make(plain((level, level, level), look, "yuv420p10le"))
+    mean = shown.reshape(-1, 3).mean(0)
+    assert np.ptp(mean) < 4
+    assert 150 < mean.mean() < 256
+    dark = Previewer(look).make(plain((20, 20, 20), look, "yuv420p10le"))
+    assert dark.mean() < 40
+
+
+@pytest.mark.parametrize("layout", ["rgb24", "gbrp", "gray", "yuyv422", "nv12", "yuvj420p", "pal8"])
+def test_other_layouts_are_shown(layout: str) -> None:
+    frame = plain((128, 128, 128), LOOK, "yuv420p")
+    if layout == "pal8":
+        frame = VideoFrame(1280, 720, "pal8")
+        for plane in frame.planes:
+            plane.update(np.zeros(plane.buffer_size, np.uint8))
+    else:
+        frame = frame.reformat(format=layout)
+    assert Previewer(LOOK).make(frame).shape == (360, 640, 3)
