@@ -138,13 +138,18 @@ def measure(sizes: Sequence[int], durations: Sequence[Fraction], target_s: int |
 
 
 def mend_master(text: str, rates: Callable[[str], Rates], audio: Sequence[Rates]) -> str:
-    """A master playlist with measured rates. ``rates`` knows each playlist by its URI; a variant
-    stream's rates include the dearest of ``audio``.
+    """A master playlist with measured rates, its first audio track the default (Shaka names none
+    without a language, and then players may start silent). ``rates`` knows each playlist by its
+    URI; a variant stream's rates include the dearest of ``audio``.
     """
     sound = Rates(max((r.mean for r in audio), default=0), max((r.peak for r in audio), default=0))
     lines = text.splitlines()
+    default = "YES"
     for index, line in enumerate(lines):
-        if line.startswith("#EXT-X-STREAM-INF:"):
+        if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO"):
+            lines[index] = re.sub(r"DEFAULT=(YES|NO)", f"DEFAULT={default}", line)
+            default = "NO"
+        elif line.startswith("#EXT-X-STREAM-INF:"):
             own = rates(lines[index + 1])
             lines[index] = _with_rates(line, Rates(own.mean + sound.mean, own.peak + sound.peak))
         elif line.startswith("#EXT-X-I-FRAME-STREAM-INF:"):
