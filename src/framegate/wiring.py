@@ -21,7 +21,6 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import ProbeLimits
 from framegate.domain.process import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
-from framegate.domain.report import Capability
 from framegate.flow.process import PROCESS, RELEASE, Flows, Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
@@ -76,7 +75,7 @@ def opened(settings: Settings) -> Iterator[Application]:
                 clock=now,
                 limits=limits,
                 encoders=cache(lambda: hardware.encoders(sandbox)),
-                sandbox=cache(lambda: _capabilities(sandbox)),
+                sandbox=cache(sandbox.report),
                 versions=_versions(),
             )
         )
@@ -185,13 +184,6 @@ def default_policy() -> bytes:
 def now() -> datetime:
     """The clock."""
     return datetime.now(UTC)  # noqa: TID251 - the one place where the time of day is read
-
-
-def _capabilities(sandbox: ForkServer) -> tuple[Capability, ...]:
-    return tuple(
-        Capability(name=each.name, active=each.available, detail=each.detail)
-        for each in sandbox.report()
-    )
 
 
 def _versions() -> tuple[tuple[str, str], ...]:

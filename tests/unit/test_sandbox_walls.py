@@ -108,7 +108,7 @@ def test_threads_work(server: ForkServer) -> None:
 
 def test_threads_have_a_limit(server: ForkServer) -> None:
     granted = {one.name: one for one in server.report()}[jail.THREAD_LIMIT]
-    if granted.available:
+    if granted.active:
         with pytest.raises(MediaLimit, match="20 threads"):
             run(server, "threads", {"count": 60}, limits=Limits(threads=20, wall_s=60))
     else:  # root: the memory limit stands in, with 2 MiB of stack for each
@@ -291,7 +291,7 @@ def test_a_required_protection_that_is_missing_refuses_the_call() -> None:
 def test_the_report_names_every_protection(server: ForkServer) -> None:
     report = server.report()
     assert [one.name for one in report] == list(jail.ALL)
-    assert all(one.available or one.detail for one in report)
+    assert all(one.active or one.detail for one in report)
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

@@ -30,9 +30,11 @@ MEANINGS: dict[int, str] = {
 
 def table() -> list[tuple[int, str]]:
     """Every exit code with its meaning; error codes that share one are listed together."""
-    rows = [(int(code), words) for code, words in MEANINGS.items()]
     by_exit: dict[int, list[str]] = {}
     for code, kind in sorted(leaves().items()):
         by_exit.setdefault(kind.exit_code, []).append(code)
-    rows += [(code, "Error: " + ", ".join(names)) for code, names in by_exit.items()]
-    return sorted(rows)
+    said = dict(MEANINGS)
+    for code, names in by_exit.items():
+        error = f"Error: {', '.join(names)}."
+        said[code] = f"{said[code]} {error}" if code in said else error
+    return sorted((int(code), words) for code, words in said.items())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import click
 import typer.main
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from framegate import errors
 from framegate.cli import exits
@@ -24,7 +24,7 @@ def _cli() -> str:
     from framegate.cli.app import app  # noqa: PLC0415 - the app imports every command
 
     group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    assert isinstance(group, TyperGroup)
     parts = [
         "# The command\n",
         (
@@ -34,8 +34,8 @@ def _cli() -> str:
     ]
     for name, command in sorted(_commands(group, "framegate")):
         parts.append(f"## `{name}`\n\n{command.help or ''}\n")
-        arguments = [p for p in command.params if isinstance(p, click.Argument)]
-        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+        arguments = [p for p in command.params if isinstance(p, TyperArgument)]
+        options = [p for p in command.params if isinstance(p, TyperOption) and not p.hidden]
         usage = " ".join([name, "[OPTIONS]", *(_metavar(a) for a in arguments)])
         parts.append(f"```\n{usage}\n```\n")
         if options:
@@ -44,28 +44,28 @@ def _cli() -> str:
     return "\n".join(parts)
 
 
-def _commands(group: click.Group, prefix: str) -> list[tuple[str, click.Command]]:
-    found: list[tuple[str, click.Command]] = []
+def _commands(group: TyperGroup, prefix: str) -> list[tuple[str, TyperCommand]]:
+    found: list[tuple[str, TyperCommand]] = []
     for name, command in group.commands.items():
-        if isinstance(command, click.Group):
+        if isinstance(command, TyperGroup):
             found += _commands(command, f"{prefix} {name}")
-        else:
+        elif isinstance(command, TyperCommand):
             found.append((f"{prefix} {name}", command))
     return found
 
 
-def _metavar(argument: click.Argument) -> str:
+def _metavar(argument: TyperArgument) -> str:
     name = (argument.metavar or argument.name or "").upper()
     name = f"{name}…" if argument.nargs == -1 else name
     return name if argument.required else f"[{name}]"
 
 
-def _flags(option: click.Option) -> str:
+def _flags(option: TyperOption) -> str:
     names = "/".join([*option.opts, *option.secondary_opts])
     return f"`{names}`"
 
 
-def _default(option: click.Option) -> str:
+def _default(option: TyperOption) -> str:
     if option.default is None or callable(option.default) or option.is_flag:
         return ""
     return f"`{getattr(option.default, 'value', option.default)}`"

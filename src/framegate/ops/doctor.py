@@ -99,7 +99,7 @@ def _sandbox(sandbox: ForkServer) -> Iterator[Check]:
         yield Check("sandbox", "fork server", State.FAILED, str(error), error.todo)
         return
     for protection in protections:
-        state = State.OK if protection.available else State.LIMITED
+        state = State.OK if protection.active else State.LIMITED
         yield Check("sandbox", protection.name, state, protection.detail)
 
 

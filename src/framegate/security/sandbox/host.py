@@ -14,14 +14,15 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.domain.report import Capability
 from framegate.errors import ComponentMissing, Internal, Stopped
 from framegate.security.sandbox import jail, outcome, wire
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.conversation import Conversation, Order, require
 from framegate.security.sandbox.exchange import Exchange, Tail
-from framegate.security.sandbox.facts import Capability, Usage
 from framegate.security.sandbox.launch import Launched
 from framegate.security.sandbox.limits import Limits, RingSpec
+from framegate.security.sandbox.usage import Usage
 
 OUTPUT_BYTES = 64 << 10
 CANNOT_START = 127  # as shells say it; sent by child.py
