@@ -34,7 +34,7 @@ def table() -> list[tuple[int, str]]:
     for code, kind in sorted(leaves().items()):
         by_exit.setdefault(kind.exit_code, []).append(code)
     said = dict(MEANINGS)
-    for code, names in by_exit.items():
+    for number, names in by_exit.items():
         error = f"Error: {', '.join(names)}."
-        said[code] = f"{said[code]} {error}" if code in said else error
-    return sorted((int(code), words) for code, words in said.items())
+        said[number] = f"{said[number]} {error}" if number in said else error
+    return sorted((int(exit_code), words) for exit_code, words in said.items())

@@ -95,8 +95,10 @@ def _package(
     run: Run, plan: EncodePlan, audio: AudioTracks, video: VideoTracks, *, verify: bool
 ) -> Packaged:
     if verify:
-        for track in (*audio.tracks, *video.tracks):
-            require_same(run.context.work / track.path, track.sha256)
+        for sound in audio.tracks:
+            require_same(run.context.work / sound.path, sound.sha256)
+        for picture in video.tracks:
+            require_same(run.context.work / picture.path, picture.sha256)
     return package(run.context, plan, video.tracks, audio.tracks, run.context.work / PACKAGE)
 
 
