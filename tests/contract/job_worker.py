@@ -39,6 +39,17 @@ def flow(steps: Steps, request: Answer) -> Answer:
     return {"request": request, "names": [first["name"], *(p["name"] for p in parts), last["name"]]}
 
 
+def sockets() -> int:
+    """How many internet sockets this process has open."""
+    mine = {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()}
+    inet = [
+        f"socket:[{line.split()[9]}]"
+        for table in ("tcp", "tcp6", "udp", "udp6")
+        for line in Path("/proc/self/net", table).read_text().splitlines()[1:]
+    ]
+    return len(mine.intersection(inet))
+
+
 home.mkdir(exist_ok=True)
 executor = uuid.uuid4().hex
 jobs = Jobs(database.connect(home), {"tiny": flow}, executor=executor)
@@ -46,7 +57,8 @@ leases = Leases(home / "leases", holder={"pid": 1, "since": "today"})
 try:
     with leases.hold("asset"):
         before = jobs.state(job).value
-        print(json.dumps({"before": before, "result": jobs.run("tiny", job, {"n": 1})}), flush=True)
+        result = jobs.run("tiny", job, {"n": 1})
+        print(json.dumps({"before": before, "result": result, "sockets": sockets()}), flush=True)
 except (AlreadyRunning, DiskFull) as error:
     print(error.line(), flush=True)
     jobs.close()

@@ -64,6 +64,7 @@ def test_a_finished_flow_returns_its_result_and_runs_nothing(tmp_path: Path) -> 
     before = log(home)
     _, second = finish(home, "job-1")
     assert json.loads(second)["before"] == "done"
+    assert json.loads(second)["sockets"] == 0, "the engine must not listen or call anywhere"
     assert json.loads(second)["result"] == json.loads(first)["result"]
     assert log(home) == before
 
