@@ -19,16 +19,14 @@ from framegate.domain.poster import poster_time
 from framegate.domain.report import Capability, PackageInfo, ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import PACKAGE, encode_all
+from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.state import Encoded, Outcome, Published, Run, Screened, Status, Step
 from framegate.jobs import Answer, Steps
 from framegate.models.store import Models
 from framegate.stages.base import Clock
 from framegate.stages.decide import decide
-from framegate.stages.probe import probe
 from framegate.stages.publish import publish
 from framegate.stages.report.write import write_report
-from framegate.stages.screen.analysers import catalogue
-from framegate.stages.screen.screen import screen
 from framegate.storage.local import read_hashed, write_hashed
 
 PROCESS, RELEASE = "process", "release"
@@ -87,7 +85,9 @@ class Flows:
     def process(self, steps: Steps, request: Answer) -> Answer:
         """The whole job on one asset; the request names the job."""
         run = self._runs[request["job"]]
-        facts = run.step(steps, Step.PROBE, MediaFacts, lambda: self._probe(run))
+        facts = run.step(
+            steps, Step.PROBE, MediaFacts, lambda: probe_source(run, self._workshop.limits)
+        )
         screened = run.step(steps, Step.SCREEN, Screened, lambda: self._screen(run, facts))
         screening = _screening(run, screened)
         decision = run.step(
@@ -117,40 +117,8 @@ class Flows:
         known = _Known(held.facts, held.screened, screening, decision, held.encoded)
         return dump(self._finish(run, steps, known))
 
-    def _probe(self, run: Run) -> MediaFacts:
-        with run.opened() as fd:
-            return probe(
-                run.context,
-                fd,
-                name=run.asset.name,
-                size_bytes=run.asset.size_bytes,
-                limits=self._workshop.limits,
-            )
-
     def _screen(self, run: Run, facts: MediaFacts) -> Screened:
-        wanted = run.options.screen
-        names = [
-            name
-            for name in catalogue.NAMES
-            if (wanted.text or not name.startswith("text."))
-            and (wanted.speech or not name.startswith("speech."))
-        ]
-        panel = catalogue.build(
-            self._workshop.models,
-            lists=run.lists,
-            source_sha256=run.asset.sha256,
-            names=names,
-        )
-        with run.opened() as fd:
-            screening = screen(
-                run.context,
-                fd,
-                facts,
-                panel,
-                max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
-                mode=wanted.mode,
-            )
-        self._workshop.models.rest()  # the encoders need the memory next
+        screening = screen_source(run, facts, self._workshop.models)
         content = json.dumps(dump(screening), separators=(",", ":")).encode()
         return Screened(
             sha256=write_hashed(run.context.work / SCREENING, content),

@@ -1,0 +1,43 @@
+"""Looking at a source: probe and screen, as every flow and single step does them."""
+
+from __future__ import annotations
+
+from framegate.domain.limits import ProbeLimits
+from framegate.domain.media import MediaFacts
+from framegate.domain.screening import Screening
+from framegate.flow.state import Run
+from framegate.models.store import Models
+from framegate.stages.probe import probe
+from framegate.stages.screen.analysers import catalogue
+from framegate.stages.screen.screen import screen
+
+
+def probe_source(run: Run, limits: ProbeLimits) -> MediaFacts:
+    """What the source is; raises what probe raises."""
+    with run.opened() as fd:
+        return probe(
+            run.context, fd, name=run.asset.name, size_bytes=run.asset.size_bytes, limits=limits
+        )
+
+
+def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
+    """Look at it with every analyser that the run's options want."""
+    wanted = run.options.screen
+    names = [
+        name
+        for name in catalogue.NAMES
+        if (wanted.text or not name.startswith("text."))
+        and (wanted.speech or not name.startswith("speech."))
+    ]
+    panel = catalogue.build(models, lists=run.lists, source_sha256=run.asset.sha256, names=names)
+    with run.opened() as fd:
+        screening = screen(
+            run.context,
+            fd,
+            facts,
+            panel,
+            max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
+            mode=wanted.mode,
+        )
+    models.rest()  # the encoders need the memory next
+    return screening
