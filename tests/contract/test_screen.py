@@ -21,6 +21,7 @@ from framegate.domain.findings import Status
 from framegate.domain.frames import Sample
 from framegate.domain.screening import Screening
 from framegate.errors import Internal
+from framegate.security.sandbox.host import ForkServer, MediaSandbox
 from framegate.stages.base import StageContext
 from framegate.stages.screen.protocol import (
     Analyser,
@@ -82,9 +83,17 @@ class Recorder:
         return Looked(reason="done")
 
 
-def look_at(path: Path, work: Path, panel: Panel | None = None, **options: object) -> Screening:
+def look_at(
+    path: Path,
+    work: Path,
+    panel: Panel | None = None,
+    sandbox: MediaSandbox | None = None,
+    **options: object,
+) -> Screening:
     work.mkdir(exist_ok=True)
-    context = StageContext(InProcessSandbox(), work, Watched(), lambda: datetime.now(UTC))
+    context = StageContext(
+        sandbox or InProcessSandbox(), work, Watched(), lambda: datetime.now(UTC)
+    )
     with path.open("rb") as source:
         return screen(context, source.fileno(), facts_of(path), panel or Panel(), **options)  # type: ignore[arg-type]
 
@@ -269,3 +278,14 @@ def test_an_analyser_that_fails_stops_the_screen(clips: Path, tmp_path: Path) ->
     panel = Panel((Broken("broken", "detectors", Every.SAMPLE, batch=1),))
     with pytest.raises(Internal, match="1 samples"):
         look_at(clips / "bikes.mp4", tmp_path, panel)
+
+
+def test_behind_the_walls_the_same_is_seen(clips: Path, tmp_path: Path) -> None:
+    """A child cannot open files any more: nothing may be imported late."""
+    tone = make_clip(tmp_path / "tone.mp4", seconds=Fraction(1), audio=(Tone(),), rotation=90)
+    with ForkServer() as server:
+        for path in (clips / "bikes.mp4", tone):
+            ears = Panel(audio=(Ear(),))
+            walled = look_at(path, tmp_path / "walled", ears, server)
+            assert walled.samples == look_at(path, tmp_path / "open").samples
+        assert walled.signals.loudness_lufs is not None
