@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 import footage
 from framegate.domain.media import Colour, Crop, HdrKind, Rotation, VideoFacts
+from framegate.media.colour import MATRICES
 from framegate.media.picture import PictureGraph, Size
+from framegate.stages.encode.ladder import STRANGE_MATRICES
 
 WIDTH, HEIGHT = 192, 128
 TOLERANCE = 3
@@ -211,3 +213,12 @@ def test_rungs_are_not_scaled_from_one_that_is_hardly_larger(plain: VideoFacts) 
     cascade = through(video, footage.grey(luma), *sizes)[-1].to_ndarray()[:360]
     direct = through(video, footage.grey(luma), sizes[0], sizes[-1])[-1].to_ndarray()[:360]
     assert np.array_equal(cascade, direct)
+
+
+@pytest.mark.parametrize("matrix", sorted(set(MATRICES.values()) - STRANGE_MATRICES - {"gbr"}))
+def test_every_matrix_that_the_plan_takes_can_be_converted(matrix: str, plain: VideoFacts) -> None:
+    for primaries in ("bt709", "bt2020"):
+        colour = replace(plain.colour, matrix=matrix)
+        video = replace(plain, colour=replace(colour, primaries=primaries))
+        (picture,) = through(video, footage.grey(np.full((HEIGHT, WIDTH), 120, np.uint8)))
+        assert np.abs(seen(picture) - [120, 128, 128]).max() <= TOLERANCE

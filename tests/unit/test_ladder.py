@@ -9,6 +9,7 @@ import pytest
 import footage
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.media import AudioFacts, FieldOrder, FrameRate, HdrKind, MediaFacts
+from framegate.errors import UnsupportedInput
 from framegate.stages.encode import ladder
 from framegate.stages.encode.ladder import plan
 
@@ -140,6 +141,12 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
     colour = replace(facts.video.colour, matrix="bt709", full_range=False)
     plain = replace(facts, video=replace(facts.video, colour=colour))
     assert plan(plain, EncodeOptions()).notes == ()
+
+
+def test_colours_that_cannot_be_converted_are_refused(facts: MediaFacts) -> None:
+    colour = replace(facts.video.colour, matrix="ictcp")
+    with pytest.raises(UnsupportedInput, match="ictcp"):
+        plan(replace(facts, video=replace(facts.video, colour=colour)), EncodeOptions())
 
 
 def test_audio_names_are_safe_whatever_the_file_claims(facts: MediaFacts) -> None:

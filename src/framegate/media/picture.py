@@ -32,10 +32,14 @@ LEAST_RATIO = 1.4
 
 HDR_TRANSFERS = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
 
+NEAREST_MATRIX = dict.fromkeys(("bt2020c", "chroma-derived-nc", "chroma-derived-c"), "bt2020nc")
+"""Matrices that swscale lacks and what stands in for them: the same for greys, close for colours.
+(For those that nothing is close to, the plan refuses the source.)"""
+
 NARROW_PRIMARIES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "bt470m", "unknown")
-"""Primaries close to BT.709. Only the matrix is converted for these: a gamut conversion costs 2 s of
-table building in each chunk and eight times the scaling, to move a saturated patch by about 3 codes
-of luma and 6 of chroma. Wider ones (BT.2020, P3) are converted."""
+"""Primaries close to BT.709. Only the matrix is converted for these: a gamut conversion costs 2 s
+of table building in each chunk and eight times the scaling, to move a saturated patch by about 3
+codes of luma and 6 of chroma. Wider ones (BT.2020, P3) are converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,11 @@ def source_colour(video: VideoFacts) -> SourceColour:
     converting between camera curves would darken what the author saw.
     """
     matrix = "gbr" if video.chroma == "rgb" else video.colour.matrix
+    if matrix in NEAREST_MATRIX:
+        matrix = NEAREST_MATRIX[matrix] if video.colour.primaries == "bt2020" else "bt709"
     full = video.colour.full_range or video.chroma == "rgb"
     transfer = HDR_TRANSFERS.get(video.hdr)
-    if transfer is None and video.hdr is not HdrKind.SDR:
+    if transfer is None and video.colour.transfer in HDR_TRANSFERS.values():
         transfer = video.colour.transfer  # Dolby Vision 8 and others: the base layer's own
     if transfer is not None:
         return SourceColour(video.colour.primaries, transfer, matrix, full, "perceptual")

@@ -45,6 +45,9 @@ MAX_SAMPLE_ASPECT = 0xFFFF  # sar_width and sar_height are u(16)
 LEAST_SIDE = {VideoCodec.H264: 2, VideoCodec.H265: 32, VideoCodec.AV1: 64}
 """Smallest picture that x264, x265 (one CTU of 32) and SVT-AV1 encode."""
 
+STRANGE_MATRICES = frozenset({"ycgco", "smpte2085", "ictcp", "ipt-c2"})
+"""What swscale cannot convert and nothing comes close to: a wrong guess is a wrong picture."""
+
 STANDARD_RATES = tuple(
     Fraction(n, d)
     for n, d in (
@@ -88,8 +91,16 @@ AUDIO_RATES = (44_100, 48_000)
 
 
 def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
-    """What to encode. Raises `UnsupportedInput` when the codec cannot hold so small a picture."""
+    """What to encode. Raises `UnsupportedInput` when the codec cannot hold so small a picture, or
+    the colours cannot be converted.
+    """
     video = facts.video
+    if video.colour.matrix in STRANGE_MATRICES and video.chroma != "rgb":
+        raise UnsupportedInput(
+            f"The video's colours are {video.colour.matrix}",
+            "they cannot be converted to BT.709 here",
+            "Export the video as BT.709 or BT.2020",
+        )
     rate, rate_note = _frame_rate(video)
     grid = _grid(video, rate)
     renditions = tuple(
