@@ -28,6 +28,7 @@ from framegate.security.sandbox.host import ForkServer
 from framegate.services.processing import Intake, Processing
 from framegate.services.reviews import Reviews
 from framegate.services.runner import Premises, Runner
+from framegate.services.single import SingleSteps
 from framegate.settings import Settings
 from framegate.stages.base import Progress, StageContext
 from framegate.stages.encode import hardware
@@ -48,6 +49,7 @@ class Application:
     data: DataFolder
     processing: Processing
     reviews: Reviews
+    single: SingleSteps
 
     def context(self, work: Path, progress: Progress) -> StageContext:
         """For commands that run single stages, outside any job."""
@@ -68,17 +70,16 @@ def opened(settings: Settings) -> Iterator[Application]:
         models = Models(settings.screen.threads)
         assets, works, decisions = Assets(engine), Works(engine), Decisions(engine)
         limits = probe_limits(settings)
-        flows = Flows(
-            Workshop(
-                models=models,
-                decisions=decisions,
-                clock=now,
-                limits=limits,
-                encoders=cache(lambda: hardware.encoders(sandbox)),
-                sandbox=cache(sandbox.report),
-                versions=_versions(),
-            )
+        workshop = Workshop(
+            models=models,
+            decisions=decisions,
+            clock=now,
+            limits=limits,
+            encoders=cache(lambda: hardware.encoders(sandbox)),
+            sandbox=cache(sandbox.report),
+            versions=_versions(),
         )
+        flows = Flows(workshop)
         executor = uuid.uuid4().hex  # new for every start: what a dead one left is told apart
         jobs = Jobs(engine, {PROCESS: flows.process, RELEASE: flows.release}, executor=executor)
         stack.callback(jobs.close)
@@ -120,6 +121,7 @@ def opened(settings: Settings) -> Iterator[Application]:
             data=data,
             processing=Processing(runner, intake),
             reviews=Reviews(runner, assets, works, policy),
+            single=SingleSteps(intake, workshop, sandbox, settings.chunks_at_once),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from framegate import __version__
-from framegate.cli import doctor, models, process, review
+from framegate.cli import doctor, models, process, review, steps
 
 app = typer.Typer(
     name="framegate",
@@ -37,6 +37,9 @@ def _root(
 
 
 app.command("process")(process.process)
+app.command("probe")(steps.probe)
+app.command("screen")(steps.screen)
+app.command("encode")(steps.encode)
 app.command("review")(review.review)
 app.command("doctor")(doctor.doctor)
 app.add_typer(models.app, name="models")

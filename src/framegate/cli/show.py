@@ -89,7 +89,7 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
         )
     )
     rows.append(("quality", f"{screened.quality.score:.0f}/100"))
-    rows += [("because", reason) for reason in _reasons(outcome.decision.verdict)]
+    rows += [("because", reason) for reason in reasons(outcome.decision.verdict)]
     if outcome.encoded is not None:
         rows.append(("ladder", ", ".join(_ladder(outcome))))
     wall = sum(timing.wall_s for timing in outcome.timings)
@@ -106,7 +106,8 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
     return rows
 
 
-def _reasons(verdict: Verdict) -> list[str]:
+def reasons(verdict: Verdict) -> list[str]:
+    """Each reason's words and rule."""
     return [f"{reason.words} [{reason.rule}]" for reason in verdict.reasons]
 
 

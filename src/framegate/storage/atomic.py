@@ -98,6 +98,18 @@ def atomic_folder(
             os.close(lock)
 
 
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A private folder that is gone after the block, or at the next sweep of ``parent``."""
+    sweep(parent)
+    temporary, lock = _locked_folder(parent, 0o700)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(lock)
+
+
 def swap(new: Path, final: Path) -> Path | None:
     """Put ``new`` at ``final`` atomically; returns where the one that was there is now.
 

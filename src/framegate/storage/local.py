@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from framegate.errors import DiskFull, OutputNotWritable
@@ -40,6 +42,12 @@ class DataFolder:
             folder.mkdir(mode=0o700, exist_ok=True)
             clear_unfinished(folder)
         return folder
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A work folder for work that is not durable; gone after the block."""
+        with atomic.writing(f"the work area {self._work}"), atomic.scratch_folder(self._work) as at:
+            yield at
 
     def put_away(self, asset_id: str) -> None:
         """Remove what only an unfinished work needs: tracks, chunks, previews of the frames."""

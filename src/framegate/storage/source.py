@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from framegate.domain.asset import SourceFile
@@ -62,6 +64,16 @@ def open_unchanged(source: SourceFile) -> int:
             "Run again to take in the file as it is now",
         )
     return fd
+
+
+@contextmanager
+def opened(source: SourceFile) -> Iterator[int]:
+    """`open_unchanged` for the length of a block."""
+    fd = open_unchanged(source)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def mark(path: Path, found: os.stat_result) -> SourceFile:

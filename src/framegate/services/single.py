@@ -1,0 +1,154 @@
+"""Single steps of the main job, for looking into one thing: nothing is remembered or published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from framegate.domain.asset import Asset
+from framegate.domain.media import MediaFacts
+from framegate.domain.policy import Verdict
+from framegate.domain.process import ProcessOptions
+from framegate.domain.report import ReportInput
+from framegate.domain.screening import Screening
+from framegate.flow.encoding import PACKAGE, encode_all
+from framegate.flow.looking import probe_source, screen_source
+from framegate.flow.process import Workshop
+from framegate.flow.state import Encoded, Run
+from framegate.jobs.direct import DirectSteps
+from framegate.security.sandbox.host import MediaSandbox
+from framegate.services.processing import Intake
+from framegate.services.wish import read_wish
+from framegate.stages.base import Progress, StageContext
+from framegate.stages.decide import decide
+from framegate.stages.ingest import ingest
+from framegate.stages.publish import publish
+from framegate.stages.report.write import write_report
+from framegate.storage import output_name
+from framegate.storage.source import opened
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What probe says."""
+
+    asset: Asset
+    facts: MediaFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What screen and the policy say; ``output`` is the report's folder when one was wanted."""
+
+    asset: Asset
+    facts: MediaFacts
+    screening: Screening
+    verdict: Verdict
+    output: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What encode made, unscreened."""
+
+    asset: Asset
+    facts: MediaFacts
+    encoded: Encoded
+    output: Path
+
+
+class SingleSteps:
+    """Use cases: probe, screen, encode one file."""
+
+    def __init__(
+        self, intake: Intake, workshop: Workshop, sandbox: MediaSandbox, chunks_at_once: int
+    ) -> None:
+        self._intake = intake
+        self._workshop = workshop
+        self._sandbox = sandbox
+        self._chunks_at_once = chunks_at_once
+
+    def probe(self, path: Path, options: ProcessOptions, progress: Progress) -> Probed:
+        """Ingest's checks and the facts; raises what those stages raise."""
+        with self._run(path, options, progress) as run:
+            return Probed(run.asset, probe_source(run, self._workshop.limits))
+
+    def screen(
+        self, path: Path, options: ProcessOptions, progress: Progress, *, report: bool
+    ) -> Looked:
+        """Look and decide, as the main job would; ``report`` writes one into the output folder."""
+        with self._run(path, options, progress) as run:
+            facts = probe_source(run, self._workshop.limits)
+            screening = screen_source(run, facts, self._workshop.models)
+            verdict = decide(screening, facts, run.policy)
+            if not report:
+                return Looked(run.asset, facts, screening, verdict, None)
+
+            def write(folder: Path) -> None:
+                write_report(
+                    folder,
+                    ReportInput(
+                        asset=run.asset,
+                        facts=facts,
+                        screening=screening,
+                        verdict=verdict,
+                        decisions=(),
+                        created=self._workshop.clock(),
+                        timings=tuple(run.timings),
+                        sandbox=self._workshop.sandbox(),
+                        versions=self._workshop.versions,
+                        samples=run.context.work / "samples",
+                    ),
+                )
+
+            output = run.output.with_name(f"{run.output.name}-screen")
+            publish(run.context, None, output, write)
+            return Looked(run.asset, facts, screening, verdict, output)
+
+    def encode(self, path: Path, options: ProcessOptions, progress: Progress) -> Made:
+        """Make the package without looking: for tests of the ladder, never for publication."""
+        with self._run(path, options, progress) as run:
+            facts = probe_source(run, self._workshop.limits)
+            encoded = encode_all(
+                run,
+                DirectSteps(),
+                facts,
+                self._workshop.encoders(),
+                poster_at=facts.video.duration_measured * Fraction(1, 3),
+                max_pixels=self._workshop.limits.max_pixels,
+            )
+            output = run.output.with_name(f"{run.output.name}-encode")
+            publish(run.context, run.context.work / PACKAGE, output, lambda _folder: None)
+            return Made(run.asset, facts, encoded, output)
+
+    @contextmanager
+    def _run(self, path: Path, options: ProcessOptions, progress: Progress) -> Iterator[Run]:
+        wish = read_wish(options, self._intake.default_policy)
+        taken = ingest(
+            path,
+            details=options.details,
+            max_bytes=self._intake.max_bytes,
+            classifier=self._intake.classifier,
+            clock=self._intake.clock,
+            progress=progress,
+        )
+        with self._intake.data.scratch() as work, opened(taken.source) as fd:
+            yield Run(
+                asset=taken.asset,
+                source=fd,
+                context=StageContext(
+                    sandbox=self._sandbox,
+                    work=work,
+                    progress=progress,
+                    clock=self._intake.clock,
+                ),
+                options=options,
+                policy=wish.policy,
+                lists=wish.lists,
+                output=Path(options.output) / output_name(taken.asset.name, taken.asset.id),
+                job_id="single",
+                chunks_at_once=self._chunks_at_once,
+            )
