@@ -12,7 +12,7 @@ from framegate.cli import options
 from framegate.cli.answer import answering, console, print_error, print_json, settings
 from framegate.cli.exits import Exit
 from framegate.cli.progress import ProgressMode, display
-from framegate.cli.show import print_result, result_object, safe
+from framegate.cli.show import print_result, result_object, safe, tally
 from framegate.domain.asset import AssetDetails
 from framegate.domain.policy import Action
 from framegate.services.processing import ProcessResult
@@ -86,6 +86,8 @@ def process(
             out = console()
             for result in results:
                 print_result(out, result)
+            if len(results) > 1:
+                out.print(tally(results), style="bold")
         single = len(paths) == 1 and not paths[0].is_dir()
         if single and results and results[0].error is not None:
             print_error(results[0].error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,15 @@ def print_result(out: Console, result: ProcessResult) -> None:
     for label, text in _rows(result, outcome):
         table.add_row(label, Text(text))
     out.print(Group(head, Padding(table, (0, 0, 1, 2))))
+
+
+def tally(results: Sequence[ProcessResult]) -> str:
+    """``3 files: 1 allow, 2 failed``."""
+    counts = Counter(
+        result.outcome.decision.verdict.action.value if result.outcome else "failed"
+        for result in results
+    )
+    return f"{len(results)} files: " + ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
 def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
