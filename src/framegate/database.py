@@ -84,15 +84,19 @@ def connect(home: Path) -> sa.Engine:
         raise OutputNotWritable(f"the data folder {home}", error.strerror or "") from error
     engine = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=24)
     event.listen(engine, "connect", _prepare)
+    event.listen(engine, "handle_error", _explain)
     try:
         _migrate(engine)
     except sa.exc.OperationalError as error:
         engine.dispose()
-        text = str(error.orig)
-        if "disk is full" in text:
-            raise DiskFull(f"no space for {path}") from error
-        raise OutputNotWritable(f"the database {path}", text) from error
+        raise OutputNotWritable(f"the database {path}", str(error.orig)) from error
     return engine
+
+
+def _explain(context: sa.ExceptionContext) -> None:
+    """The one failure of SQLite that a person can mend: said in framegate's words."""
+    if "database or disk is full" in str(context.original_exception):
+        raise DiskFull("no space left where the database lies") from context.original_exception
 
 
 def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection

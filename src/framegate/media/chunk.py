@@ -188,6 +188,7 @@ class _Rung:
         self._expected = work.chunk
         self._queue: queue.Queue[VideoFrame | None] = queue.Queue(QUEUE_FRAMES)
         self._failure: BaseException | None = None
+        self._fed = False  # the last frame was taken
         self._ledger = _Ledger()
         self._extradata = b""
         self._thread = threading.Thread(
@@ -234,7 +235,8 @@ class _Rung:
             self._encode()
         except BaseException as error:  # noqa: BLE001 - re-raised on the caller's thread
             self._failure = error
-            while self._queue.get() is not None:
+            # the failure may come after the last frame, with the trailer: then none follows
+            while not self._fed and self._queue.get() is not None:
                 continue  # keep taking frames, so that the decoder never waits for a dead rung
 
     def _encode(self) -> None:
@@ -243,6 +245,7 @@ class _Rung:
             stream = add_encoder(container, self.rendition)
             while True:
                 frame = self._queue.get()
+                self._fed = frame is None
                 for packet in stream.encode(frame):
                     self._count(packet)
                     container.mux_one(packet)

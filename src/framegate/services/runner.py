@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from framegate.catalog.works import Work, Works, WorkStatus
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.codec import dump, load
 from framegate.domain.policy import Action
-from framegate.errors import CaseNotOpen, FramegateError
+from framegate.errors import CaseNotOpen, DiskFull, FramegateError
 from framegate.flow.process import PROCESS, RELEASE, Flows
 from framegate.flow.state import Outcome, Run, Status
 from framegate.jobs import Answer, Jobs, JobState, Leases
@@ -25,6 +27,7 @@ from framegate.storage import DataFolder, output_name
 from framegate.storage.local import WorkLost
 from framegate.storage.source import open_unchanged
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORTS = ("report.html", "report.json", "verdict.json")
 MANIFESTS = ("hls/master.m3u8", "dash/manifest.mpd", "poster.jpg")
 STATUS = {
@@ -152,7 +155,7 @@ class Runner:
             )
         try:
             with at.flows.at(run):
-                answer = at.jobs.run(flow, run.job_id, request)
+                answer = self._answer(flow, run, request)
         except FramegateError as error:
             if flow == PROCESS:
                 failed = replace(
@@ -163,7 +166,8 @@ class Runner:
                     error_message=str(error),
                     updated_at=at.clock(),
                 )
-                at.works.put(failed)
+                with contextlib.suppress(DiskFull):  # then the error says so already
+                    at.works.put(failed)
             raise
         outcome = load(Outcome, answer)
         done = replace(
@@ -177,6 +181,15 @@ class Runner:
         at.works.put(done)
         self._put_away(done)
         return outcome
+
+    def _answer(self, flow: str, run: Run, request: Answer) -> Answer:
+        """The flow's answer; a full disk has one name, whoever met it first."""
+        try:
+            return self._premises.jobs.run(flow, run.job_id, request)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise DiskFull("no space left in the work area or the output") from error
 
     @contextmanager
     def _alone(self, asset_id: str) -> Iterator[None]:
