@@ -22,7 +22,7 @@ from framegate.domain import codec
 from framegate.domain.encoding import ChunkReceipt, Encoders, JoinWork
 from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition, VideoCodec
 from framegate.domain.media import MediaFacts
-from framegate.domain.timeline import SlotRule, on_grid
+from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import DiskFull, Internal, MediaLimit, UnsupportedInput
 from framegate.media.chunk import grid_frames
 from framegate.media.container import Tally

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain.ladder import Grid
-from framegate.domain.timeline import SlotRule, on_grid
+from framegate.domain.slots import SlotRule, on_grid
 from framegate.stages.encode.ladder import MAX_SAMPLE_ASPECT, _chunks, _sizes
 
 sides = st.integers(1, 4096).map(lambda n: 2 * n)

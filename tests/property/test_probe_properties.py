@@ -14,10 +14,10 @@ from framegate.domain.media import Crop, Rotation
 from framegate.domain.sidecar import read_sidecar
 from framegate.domain.signature import media_type_of
 from framegate.errors import SidecarInvalid
-from framegate.media.boxes import read_outline
 from framegate.media.colour import describe
 from framegate.media.geometry import crop_of, display_size, rotation_of
-from framegate.media.timeline import STANDARD, distinct, measure_timeline
+from framegate.media.outline import read_outline
+from framegate.media.timing import STANDARD, distinct, measure_timing
 from framegate.testing.clips import display_matrix
 
 RATES = st.sampled_from([*STANDARD[:6], *(Fraction(n) for n in (1, 12, 24, 25, 30, 50, 60, 120))])
@@ -29,7 +29,7 @@ def test_a_constant_rate_survives_any_clock(
     rate: Fraction, clock: Fraction, count: int, start: int
 ) -> None:
     pts = np.array([start + round(n / rate / clock) for n in range(count)], dtype=np.int64)
-    found = measure_timeline(pts, clock, claimed=None, last_ticks=None)
+    found = measure_timing(pts, clock, claimed=None, last_ticks=None)
     assert found.frame_rate.measured == rate
     assert not found.frame_rate.variable
     assert found.duration == count / rate
@@ -40,7 +40,7 @@ def test_lost_frames_do_not_change_the_rate(rate: Fraction, lost: set[int]) -> N
     clock = Fraction(1, 90_000)
     kept = [n for n in range(300) if n not in lost]
     pts = np.array([round(n / rate / clock) for n in kept], dtype=np.int64)
-    found = measure_timeline(pts, clock, claimed=None, last_ticks=None).frame_rate
+    found = measure_timing(pts, clock, claimed=None, last_ticks=None).frame_rate
     assert found.variable
     assert found.measured == rate
     assert found.longest_interval > found.shortest_interval
@@ -56,7 +56,7 @@ def test_any_timestamps_make_a_timeline(
 ) -> None:
     ordered = distinct(np.array(pts, dtype=np.int64))
     assert ordered.tolist() == sorted(set(pts))
-    found = measure_timeline(ordered, Fraction(1, 90_000), claimed=claimed, last_ticks=last)
+    found = measure_timing(ordered, Fraction(1, 90_000), claimed=claimed, last_ticks=last)
     rate = found.frame_rate
     assert rate.measured > 0
     assert 0 < rate.shortest_interval <= rate.longest_interval

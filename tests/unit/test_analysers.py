@@ -16,7 +16,7 @@ from framegate.models.store import Models
 from framegate.models.whisper import Heard, Listener, Utterance
 from framegate.stages.screen.analysers import catalogue, hashes, stills
 from framegate.stages.screen.analysers.faces import FaceAnalyser
-from framegate.stages.screen.analysers.findings import FLOOR, shorten
+from framegate.stages.screen.analysers.scores import FLOOR, shorten
 from framegate.stages.screen.analysers.speech import SpeechAnalyser
 from framegate.stages.screen.analysers.tags import TagAnalyser
 from framegate.stages.screen.analysers.text import TextAnalyser

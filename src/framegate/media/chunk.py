@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 from framegate.domain import codec
 from framegate.domain.encoding import ChunkDone, ChunkWork, EncodedPart
 from framegate.domain.ladder import Rendition
-from framegate.domain.timeline import SlotRule, on_grid
+from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import Internal, Undecodable
 from framegate.media.container import (
     VENDOR_ERRORS,

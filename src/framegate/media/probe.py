@@ -24,10 +24,10 @@ from framegate.domain.media import (
     TextFacts,
     VideoFacts,
 )
-from framegate.media.boxes import Outline, read_outline
 from framegate.media.colour import UNSPECIFIED, chroma_of, describe, hdr_kind
 from framegate.media.container import Tally, exact, open_source, time_base, vendor_errors
 from framegate.media.geometry import crop_of, display_size, plausible_aspect, rotation_of
+from framegate.media.outline import Outline, read_outline
 from framegate.media.passes import FramePass, PacketPass, decode_some, read_packets
 from framegate.media.refusals import (
     check_dynamic_range,
@@ -37,7 +37,7 @@ from framegate.media.refusals import (
     check_streams,
     no_frames,
 )
-from framegate.media.timeline import Timeline, distinct, measure_timeline
+from framegate.media.timing import Timing, distinct, measure_timing
 from framegate.media.tracks import Selection, audio_facts, codec_name, select, text_facts
 from framegate.security.sandbox import Call
 
@@ -128,22 +128,22 @@ def _measure(call: Call, name: str, limits: ProbeLimits) -> MediaFacts:
     if not seen.pts:
         raise no_frames(outline, promised=bool(claims.frames or claims.total or seen.keyframes))
     pts = distinct(np.frombuffer(seen.pts, dtype=np.int64))
-    timeline = _timeline(pts, claims, seen)
-    check_length(timeline.duration, 1, pixels=0, size_bytes=size_bytes, limits=limits)
+    timing = _timing(pts, claims, seen)
+    check_length(timing.duration, 1, pixels=0, size_bytes=size_bytes, limits=limits)
     frames = decode_some(
         fd, claims.index, pts, side_data=claims.side_data, max_pixels=limits.max_pixels
     )
     pixels = frames.first.width * frames.first.height
     check_length(
-        timeline.duration, len(seen.pts), pixels=pixels, size_bytes=size_bytes, limits=limits
+        timing.duration, len(seen.pts), pixels=pixels, size_bytes=size_bytes, limits=limits
     )
-    video = _video(claims, seen, pts, timeline, frames)
+    video = _video(claims, seen, pts, timing, frames)
     if frames.captions:
         text = [*text, TextFacts(video.index, "eia_608", None, embedded=True)]
     start, end = _extent(video, audio)
     # Matroska and FLV state when the last frame ends, others how long the file plays.
     reach = max(end, end - start)
-    truncated = _is_truncated(outline, claims, tally, reach, timeline)
+    truncated = _is_truncated(outline, claims, tally, reach, timing)
     return MediaFacts(
         container=claims.kind,
         container_claimed=_extension(name),
@@ -194,9 +194,9 @@ def _claims(container: InputContainer, chosen: Selection, outline: Outline) -> _
     )
 
 
-def _timeline(pts: NDArray[np.int64], claims: _Claims, seen: PacketPass) -> Timeline:
+def _timing(pts: NDArray[np.int64], claims: _Claims, seen: PacketPass) -> Timing:
     holds = claims.kind in HOLDING and seen.last_ticks > 0
-    return measure_timeline(
+    return measure_timing(
         pts,
         claims.time_base,
         claimed=claims.rate,
@@ -208,7 +208,7 @@ def _video(
     claims: _Claims,
     seen: PacketPass,
     pts: NDArray[np.int64],
-    timeline: Timeline,
+    timing: Timing,
     frames: FramePass,
 ) -> VideoFacts:
     first = frames.first
@@ -254,11 +254,11 @@ def _video(
         hdr=hdr,
         field_order_claimed=claims.field_order,
         interlaced_measured=frames.interlaced,
-        frame_rate=timeline.frame_rate,
+        frame_rate=timing.frame_rate,
         time_base=claims.time_base,
         start=int(pts[0]) * claims.time_base,
         duration_claimed=claims.duration,
-        duration_measured=timeline.duration,
+        duration_measured=timing.duration,
         frames_claimed=claims.frames,
         frames_measured=len(seen.pts),
         keyframes=_thin(sorted(set(seen.keyframes))),
@@ -280,14 +280,14 @@ def _extent(video: VideoFacts, audio: tuple[AudioFacts, ...]) -> tuple[Fraction,
 
 
 def _is_truncated(
-    outline: Outline, claims: _Claims, tally: Tally, measured: Fraction, timeline: Timeline
+    outline: Outline, claims: _Claims, tally: Tally, measured: Fraction, timing: Timing
 ) -> bool:
     """Evidence in the outline, or a header that promises clearly more than there is."""
     if outline.cut_short or tally.stopped_early:
         return True
     if claims.total is None or outline.family == "iso":
         return False  # an ISO file that is all there may still declare a longer edit
-    slack = max(Fraction(1, 4), 2 / timeline.frame_rate.measured, claims.total / 200)
+    slack = max(Fraction(1, 4), 2 / timing.frame_rate.measured, claims.total / 200)
     return claims.total - measured > slack
 
 

@@ -13,7 +13,7 @@ from framegate.errors import (
     UnsupportedInput,
     ZeroDuration,
 )
-from framegate.media.boxes import Outline
+from framegate.media.outline import Outline
 
 SAMPLES_SHARE = 8
 """Samples a track may claim for each frame allowed: sound tracks have more than pictures."""

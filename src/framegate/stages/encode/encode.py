@@ -41,7 +41,7 @@ from framegate.domain.ladder import (
     Rendition,
 )
 from framegate.domain.media import MediaFacts
-from framegate.domain.timeline import SlotRule
+from framegate.domain.slots import SlotRule
 from framegate.errors import FramegateError, Internal, Undecodable
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext

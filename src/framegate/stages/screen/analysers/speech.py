@@ -9,7 +9,7 @@ from framegate.domain.findings import Finding
 from framegate.models import registry
 from framegate.models.profanity import Profanity
 from framegate.models.whisper import Heard, Listener
-from framegate.stages.screen.analysers.findings import Scores
+from framegate.stages.screen.analysers.scores import Scores
 from framegate.stages.screen.protocol import Looked, Sound
 
 _MODEL = "whisper-base"

@@ -9,7 +9,7 @@ from framegate.domain.frames import Sample
 from framegate.models import registry
 from framegate.models.ocr import Line, TextReader
 from framegate.models.profanity import Profanity
-from framegate.stages.screen.analysers.findings import Scores, region_of
+from framegate.stages.screen.analysers.scores import Scores, region_of
 from framegate.stages.screen.protocol import Every, Looked
 
 _MODEL = "pp-ocr-v6-small"

@@ -23,7 +23,7 @@ _PLAIN = 10_000  # largest denominator of a rate that is a number and not an ave
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class Timing:
     """``duration`` from the first timestamp to the end of the last frame, s."""
 
     frame_rate: FrameRate
@@ -38,13 +38,13 @@ def distinct(pts: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))]
 
 
-def measure_timeline(
+def measure_timing(
     pts: NDArray[np.int64],
     time_base: Fraction,
     *,
     claimed: Fraction | None,
     last_ticks: int | None,
-) -> Timeline:
+) -> Timing:
     """``pts``: at least one, ascending, distinct. ``claimed``: the header's rate.
 
     ``last_ticks``: how long the container says the last frame is shown; None where it does not.
@@ -72,7 +72,7 @@ def measure_timeline(
     if last_ticks is not None and abs(last_ticks - nominal) > 1:
         last = Fraction(last_ticks)
     duration = (span + last) * time_base
-    return Timeline(
+    return Timing(
         FrameRate(
             claimed=claimed,
             measured=rate if rate is not None else int(pts.size) / duration,
@@ -84,10 +84,10 @@ def measure_timeline(
     )
 
 
-def _single(time_base: Fraction, claimed: Fraction | None, last_ticks: int | None) -> Timeline:
+def _single(time_base: Fraction, claimed: Fraction | None, last_ticks: int | None) -> Timing:
     interval = last_ticks * time_base if last_ticks else 1 / (claimed or Fraction(25))
     rate = claimed or min(1 / interval, Fraction(FASTEST))
-    return Timeline(FrameRate(claimed, rate, False, interval, interval), interval)
+    return Timing(FrameRate(claimed, rate, False, interval, interval), interval)
 
 
 def _constant_rate(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from framegate.errors import InputTooLarge, UnsafeInput
-from framegate.media.boxes import MAX_BOXES, Outline, read_outline, walk
+from framegate.media.outline import MAX_BOXES, Outline, read_outline, walk
 from framegate.testing import mp4
 from framegate.testing.clips import Tone, make_clip
 from taking_in import look

@@ -13,7 +13,7 @@ import numpy as np
 from framegate.domain.frames import Pixels, Sample
 from framegate.models import prepare, registry
 from framegate.models.onnx import Session, Tensor
-from framegate.stages.screen.analysers.findings import Scores
+from framegate.stages.screen.analysers.scores import Scores
 from framegate.stages.screen.protocol import Every, Looked
 
 BATCH = 4  # pictures; 8 is no faster on a CPU and takes 80 MB more (benchmarks/models.py)
