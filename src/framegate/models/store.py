@@ -72,7 +72,7 @@ class Models:
 
     def reader(self) -> TextReader:
         """RapidOCR."""
-        return self._once("pp-ocr-v6-small", lambda files: TextReader(files, self.threads))
+        return self._once("pp-ocr-v6-small", TextReader)
 
     def listener(self) -> Listener:
         """Whisper base; the voice activity model is verified with it."""
