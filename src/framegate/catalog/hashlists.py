@@ -14,18 +14,18 @@ has one label.
 from __future__ import annotations
 
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from framegate.domain.hashlist import HashList, is_digest
+from framegate.domain.labels import CHILD_SAFETY, PATTERN, covers
 from framegate.errors import HashListInvalid
 
 DEFAULT_LABEL = "known.listed"
-CHILD_SAFETY = "child-safety"  # whatever has this label is kept apart, said or not
 MAX_BYTES = 512 << 20  # seven million hashes
 _HEADER = re.compile(r"#\s*(name|label|child-safety)\s*:\s*(.*?)\s*$")
-_LABEL = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*){0,2}")
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -35,7 +35,10 @@ def load(path: Path) -> tuple[HashList, ...]:
     Raises `HashListInvalid` with the number of the line at fault.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe never ends, nor does a device
+            raise HashListInvalid(f"{path.name} cannot be read", "it is not a file")
+        if status.st_size > MAX_BYTES:
             raise HashListInvalid(f"{path.name} is over {MAX_BYTES >> 20} MiB")
         text = path.read_text("utf-8")
     except OSError as error:
@@ -70,7 +73,7 @@ def parse(text: str, name: str) -> tuple[HashList, ...]:
             continue
         kind, digest, own = _entry(words, name, number)
         wanted = own or label
-        if child_safety and not _is_child_safety(wanted):
+        if child_safety and not covers(CHILD_SAFETY, wanted):
             wanted = CHILD_SAFETY  # the label is what keeps a match apart later on
         (pdq if kind == "pdq" else sha256)[wanted].append(digest)
     labels = dict.fromkeys([*pdq, *sha256])
@@ -80,14 +83,10 @@ def parse(text: str, name: str) -> tuple[HashList, ...]:
             label=each,
             pdq=tuple(pdq[each]),
             sha256=frozenset(sha256[each]),
-            child_safety=_is_child_safety(each),
+            child_safety=covers(CHILD_SAFETY, each),  # whatever has the label, said or not
         )
         for each in labels
     )
-
-
-def _is_child_safety(label: str) -> bool:
-    return label.split(".", 1)[0] == CHILD_SAFETY
 
 
 def _entry(words: Sequence[str], name: str, number: int) -> tuple[str, str, str]:
@@ -106,7 +105,7 @@ def _entry(words: Sequence[str], name: str, number: int) -> tuple[str, str, str]
 
 
 def _checked_label(label: str, name: str, number: int) -> str:
-    if not _LABEL.fullmatch(label):
+    if not re.fullmatch(PATTERN, label):
         raise _wrong(name, number, "a label has up to three parts of a-z, 0-9 and hyphens")
     return label
 

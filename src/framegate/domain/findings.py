@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+
+EXACT_LEVEL = "hash"
+"""Analysers of this level match known bytes and hashes: evidence, not a model's opinion."""
 
 
 class Status(StrEnum):
@@ -49,6 +53,14 @@ class Finding:
     region: Region | None = None
     sample: int | None = None  # index of the sample that is the evidence
     detail: str = ""  # words for people; never a score
+
+    @property
+    def number(self) -> float | None:
+        """What a threshold compares with: the calibrated score where there is one, else the raw
+        one; None where that is no finite number.
+        """
+        value = self.raw_score if self.score is None else self.score
+        return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.domain.labels import CHILD_SAFETY, covers
+
 PDQ_BITS = 256
 _PDQ_DIGITS = 64
 _SHA256_DIGITS = 64
 _HEX = frozenset("0123456789abcdef")
-
-CHILD_SAFETY = "child-safety"
 
 DEFAULT_DISTANCE = 31  # bits; PDQ's authors' threshold for "same picture", re-encodes included
 MIN_QUALITY = 50  # of 100; below it PDQ is unreliable (its authors advise against matching)
@@ -48,7 +48,7 @@ class HashList:
         """What a match is called. A child-safety list whose label does not say so is called
         ``child-safety``: whoever hides such pictures goes by the label.
         """
-        named = self.label == CHILD_SAFETY or self.label.startswith(f"{CHILD_SAFETY}.")
+        named = covers(CHILD_SAFETY, self.label)
         return self.label if named or not self.child_safety else CHILD_SAFETY
 
 

@@ -14,13 +14,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from framegate.domain import labels
 from framegate.domain.policy import Action, Policy, Rule
 from framegate.errors import PolicyInvalid
 
 SCHEMA_VERSION = 1
 MAX_BYTES = 1 << 20  # a policy is read by people; a megabyte is a mistake or an attack
 
-LABEL = r"^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*){0,2}$"
+LABEL = f"^{labels.PATTERN}$"
 ANALYSER = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 RULE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"  # no dot: ids with a dot are framegate's own
 
@@ -130,7 +131,7 @@ def load_policy(data: bytes, name: str = "policy") -> Policy:
     """
     what = f"{name} cannot be used as a policy"
     if len(data) > MAX_BYTES:
-        raise PolicyInvalid(what, f"{len(data)} bytes are over the limit of {MAX_BYTES}")
+        raise PolicyInvalid(what, f"it has more than {MAX_BYTES} bytes")
     try:
         table = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -139,6 +140,8 @@ def load_policy(data: bytes, name: str = "policy") -> Policy:
         raise PolicyInvalid(what, f"not TOML: {error}") from error
     except RecursionError as error:
         raise PolicyInvalid(what, "nested too deep") from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise PolicyInvalid(what, "a number in it has too many digits") from error
     try:
         file = PolicyFile.model_validate(table)
     except ValidationError as error:

@@ -141,7 +141,7 @@ def hdr_kind(colour: Colour, dovi: bytes | None) -> HdrKind:
         profile, compatible = dovi[2], dovi[7]
         if profile == 5 or (profile == 10 and compatible == 0):  # noqa: PLR2004 - IPT, no base layer
             return HdrKind.DOLBY_VISION_5
-        return HdrKind.DOLBY_VISION_8 if profile == 8 else HdrKind.DOLBY_VISION_OTHER  # noqa: PLR2004
+        return HdrKind.DOLBY_VISION_8 if profile == 8 else HdrKind.DOLBY_VISION_OTHER  # noqa: PLR2004 - same
     if colour.matrix_claimed == "ipt-c2":
         return HdrKind.DOLBY_VISION_5
     return {_PQ: HdrKind.PQ, _HLG: HdrKind.HLG}.get(colour.transfer, HdrKind.SDR)

@@ -16,22 +16,23 @@ and no such choice is among the inputs.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from framegate.domain.findings import AnalyserRun, Finding, Span, Status
+from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Span, Status
+from framegate.domain.labels import covers
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Policy, Reason, Rule, Verdict
 from framegate.domain.screening import Screening
 
 SEVERITY = {action: rank for rank, action in enumerate(Action)}  # mildest first, as declared
 
-EXACT_LEVEL = "hash"  # an analyser of this level matches known bytes or hashes, it does not guess
-PICTURE_LEVELS = frozenset({"hash", "detectors", "signals"})  # levels that look at every sample
+PICTURE_LEVELS = frozenset(
+    {EXACT_LEVEL, "detectors", "signals"}
+)  # levels that look at every sample
 
 GAP_TOLERANCE_S = 1e-6  # gaps reach decide as floats; exact times were rounded once
 
@@ -64,11 +65,6 @@ def decide(screening: Screening, facts: MediaFacts, policy: Policy) -> Verdict:
         spans=_merged(screening, reasons),
         escalate=any(reason.escalate for reason in reasons),
     )
-
-
-def covers(label: str, other: str) -> bool:
-    """Whether ``label`` is ``other`` or one of its parents."""
-    return other == label or other.startswith(f"{label}.")
 
 
 def _required(screening: Screening, policy: Policy) -> Iterable[Reason]:
@@ -172,7 +168,7 @@ def _rules(screening: Screening, policy: Policy) -> Iterable[Reason]:
         if _places(hits) >= rule.min_samples:
             firm = [f for f in hits if f.analyser in exact or _calibrated(f)]
             yield _reason(rule, hits, firm)
-        unknown = [f for f in ours if f.analyser not in exact and _number(f) is None]
+        unknown = [f for f in ours if f.analyser not in exact and f.number is None]
         if unknown and rule.action is not Action.ALLOW:
             yield Reason(
                 rule=rule.id,
@@ -206,15 +202,8 @@ def _reason(rule: Rule, hits: Sequence[Finding], firm: Sequence[Finding]) -> Rea
     )
 
 
-def _number(finding: Finding) -> float | None:
-    """The score that a threshold compares with; None where there is no finite number."""
-    value = finding.raw_score if finding.score is None else finding.score
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _at_least(finding: Finding, threshold: float) -> bool:
-    value = _number(finding)
-    return value is not None and value >= threshold
+    return finding.number is not None and finding.number >= threshold
 
 
 def _calibrated(finding: Finding) -> bool:

@@ -19,13 +19,12 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from framegate.domain.findings import Finding, Status
+from framegate.domain.findings import EXACT_LEVEL, Finding, Status
 from framegate.domain.frames import SampleInfo
+from framegate.domain.labels import CHILD_SAFETY, covers
 from framegate.domain.screening import Screening
 
 SENSITIVE = ("sexual", "violence", "self-harm", "terrorism", "animal-cruelty")
-EXACT_LEVEL = "hash"  # matches of known material, whatever their label
-CHILD_SAFETY = "child-safety"
 BLUR_FROM = 0.30  # raw or calibrated; well under any default threshold: doubt is blurred
 SHOT_FROM = 0.60  # neighbours in the shot look alike, whatever their own score
 
@@ -58,7 +57,7 @@ class ContactSheet:
 
 def child_safety_match(screening: Screening) -> bool:
     """Whether any child-safety material was found, whatever the score."""
-    return any(_under(f.label, CHILD_SAFETY) for f in screening.findings)
+    return any(covers(CHILD_SAFETY, f.label) for f in screening.findings)
 
 
 def sensitive_samples(screening: Screening) -> dict[int, str]:
@@ -160,8 +159,4 @@ def _score(finding: Finding) -> float:
 
 
 def _is_sensitive(label: str) -> bool:
-    return any(_under(label, parent) for parent in (*SENSITIVE, CHILD_SAFETY))
-
-
-def _under(label: str, parent: str) -> bool:
-    return label == parent or label.startswith(f"{parent}.")
+    return any(covers(parent, label) for parent in (*SENSITIVE, CHILD_SAFETY))

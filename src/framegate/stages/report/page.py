@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -141,7 +140,7 @@ def label_rows(screening: Screening) -> Iterable[LabelRow]:
     """Labels by their peak, highest first."""
     groups: dict[str, list[Finding]] = defaultdict(list)
     for finding in screening.findings:
-        if finding.status is Status.OK and _number(finding) is not None:
+        if finding.status is Status.OK and finding.number is not None:
             groups[finding.label].append(finding)
     for label, group in sorted(groups.items(), key=_concern):
         best = max(group, key=_value)
@@ -170,13 +169,8 @@ def top_findings(findings: Sequence[Finding]) -> list[tuple[Finding, float]]:
     return sorted(told, key=lambda pair: (-pair[1], repr(pair[0])))[:TOP_FINDINGS]
 
 
-def _number(finding: Finding) -> float | None:
-    return finding.raw_score if finding.score is None else finding.score
-
-
 def _value(finding: Finding) -> float:
-    number = _number(finding)
-    return -1.0 if number is None or not math.isfinite(number) else number
+    return -1.0 if finding.number is None else finding.number
 
 
 def _strongest(reason: Reason) -> Finding | None:

@@ -163,8 +163,7 @@ def _scores(
     for finding in findings:
         if finding.status is not Status.OK:
             continue
-        number = finding.raw_score if finding.score is None else finding.score
-        score = number if number is not None and math.isfinite(number) else 1.0
+        score = 1.0 if finding.number is None else finding.number
         start, end = _when(finding, times, axis.length)
         column = int(axis.at(start) * BARS / 100)
         held = lanes[finding.label].get(column)

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
-from framegate.domain.findings import AnalyserRun, Finding, Status, Tag
+from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status, Tag
 from framegate.domain.frames import Sample
 from framegate.domain.hashlist import distance
 from framegate.stages.screen.coverage import Looks
@@ -95,8 +95,10 @@ class Cascade:
     """Shows samples to analysers; used by one thread."""
 
     def __init__(self, analysers: Sequence[Analyser]) -> None:
-        self._hashers = [(each, _Account(each)) for each in analysers if each.level == "hash"]
-        self._others = [_Queue(each, _Account(each)) for each in analysers if each.level != "hash"]
+        self._hashers = [(each, _Account(each)) for each in analysers if each.level == EXACT_LEVEL]
+        self._others = [
+            _Queue(each, _Account(each)) for each in analysers if each.level != EXACT_LEVEL
+        ]
         self._group: list[Sample] = []
         self._pdq: dict[int, PdqHash] = {}
 

@@ -97,7 +97,7 @@ def max_pixels(video: VideoFacts) -> int:
 
 def decode_limits(video: VideoFacts) -> Limits:
     """Memory by resolution, time by length: thirty times the duration is a slow machine."""
-    frame_bytes = max_pixels(video) * 3 * (2 if video.bit_depth > 8 else 1)  # noqa: PLR2004
+    frame_bytes = max_pixels(video) * 3 * (2 if video.bit_depth > 8 else 1)  # noqa: PLR2004 - bits of a byte
     if video.chroma == "420":
         frame_bytes //= 2
     seconds = 120.0 + max(30.0 * float(video.duration_measured), 0.5 * video.frames_measured)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from framegate.domain.findings import EXACT_LEVEL
 from framegate.domain.hashlist import HashList
 from framegate.errors import ComponentMissing
 from framegate.models.profanity import Profanity
@@ -61,7 +62,7 @@ def _text(models: Models, _known: _Known) -> Analyser:
 
 _STILLS: dict[str, _Entry[Analyser]] = {
     "hash.pdq": _Entry(
-        "hash",
+        EXACT_LEVEL,
         (),
         lambda _models, known: HashAnalyser(known.lists, source_sha256=known.source_sha256),
     ),

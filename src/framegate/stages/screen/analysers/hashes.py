@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pdqhash
 
-from framegate.domain.findings import Finding, Span, Status
+from framegate.domain.findings import EXACT_LEVEL, Finding, Span, Status
 from framegate.domain.frames import Pixels, Sample
 from framegate.domain.hashlist import DEFAULT_DISTANCE, MIN_QUALITY, HashList, Index, Match
 from framegate.stages.screen.protocol import Every, Looked, PdqHash
@@ -38,7 +38,7 @@ class HashAnalyser:
     """Hashes, and matches against lists; a match may block (it is no model's opinion)."""
 
     name = "hash.pdq"
-    level = "hash"
+    level = EXACT_LEVEL
     batch = 8
     every = Every.SAMPLE
     model: str | None = None
