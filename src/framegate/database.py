@@ -87,9 +87,13 @@ def connect(home: Path) -> sa.Engine:
     event.listen(engine, "handle_error", _explain)
     try:
         _migrate(engine)
-    except sa.exc.OperationalError as error:
+    except sa.exc.DatabaseError as error:  # also of a file that is no database, or a broken one
         engine.dispose()
-        raise OutputNotWritable(f"the database {path}", str(error.orig)) from error
+        raise OutputNotWritable(
+            f"the database {path} cannot be used",
+            str(error.orig),
+            "Move it away to begin anew, restore it, or set FRAMEGATE_HOME to another folder",
+        ) from error
     return engine
 
 

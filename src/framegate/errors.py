@@ -61,8 +61,11 @@ class FramegateError(Exception):
         return f"{text}. {self.todo}" if self.todo else text
 
     def line(self) -> str:
-        """The one line a person sees; line breaks in names are shown escaped."""
-        return f"error[{self.code}]: {self}".replace("\n", "\\n").replace("\r", "\\r")
+        """The one line a person sees; what a terminal would obey (line breaks, escapes) in names
+        and quoted input is shown escaped.
+        """
+        text = f"error[{self.code}]: {self}"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class InputError(FramegateError):

@@ -281,6 +281,8 @@ def load(**overrides: Any) -> Settings:  # noqa: ANN401 - groups as dictionaries
         raise SettingsInvalid(f"setting {name}", first["msg"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{config} is not TOML", str(error)) from error
+    except RecursionError as error:
+        raise SettingsInvalid(f"{config} cannot be read", "nested too deep") from error
     except (OSError, ValueError) as error:
         # a nested group given as text that is not JSON
         raise SettingsInvalid("the settings cannot be read", str(error)) from error

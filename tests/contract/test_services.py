@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,14 @@ import pytest
 
 from framegate import settings, wiring
 from framegate.domain.policy import Action
-from framegate.errors import AssetUnknown, CaseNotOpen, OutputNotWritable, PolicyInvalid
+from framegate.errors import (
+    AssetUnknown,
+    CaseNotOpen,
+    HashListInvalid,
+    OutputNotWritable,
+    PolicyInvalid,
+    SettingsInvalid,
+)
 from framegate.flow.state import Status
 from framegate.services.processing import ProcessResult
 
@@ -92,7 +100,7 @@ def test_one_bad_file_stops_no_other_and_duplicates_are_known(
     assert verdict["action"] == "allow"
     assert verdict["guarantee"] is None
     # what only an unfinished work needs is gone
-    work = desk.app.data.home / "work" / good.outcome.asset.id
+    (work,) = (desk.app.data.home / "work").glob(f"{good.outcome.asset.id}-*")
     assert not [name for name in ("chunks", "video", "samples") if (work / name).exists()]
 
 
@@ -169,3 +177,63 @@ def test_errors_of_the_wish_come_before_any_work(desk: Desk, clips: Path, tmp_pa
     (tmp_path / "file").touch()
     with pytest.raises(OutputNotWritable):
         desk.process(clip, output=tmp_path / "file" / "out")
+
+
+def test_what_cannot_be_asked_for_is_said_at_once(desk: Desk, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(SettingsInvalid, match="veryfast"):
+        desk.process(tmp_path, preset="very-fast")
+    with pytest.raises(PolicyInvalid, match="not a file"):
+        desk.process(tmp_path, policy=pipe)
+    with pytest.raises(HashListInvalid, match="not a file"):
+        desk.process(tmp_path, hashlists=[Path("/dev/zero")])
+
+
+def test_done_means_that_its_own_output_is_there(desk: Desk, clips: Path, tmp_path: Path) -> None:
+    clip, out = clips / "carphone_pristine.mp4", tmp_path / "out"
+    policy = tmp_path / "policy.toml"
+    policy.write_text(REVIEW_POLICY)
+    (held,) = desk.process(clip, output=out, policy=policy)
+    (published,) = desk.process(clip, output=out)  # the same folder, other options
+    assert held.outcome is not None
+    assert published.outcome is not None
+    assert held.outcome.output == published.outcome.output
+    (again,) = desk.process(clip, output=out, policy=policy)
+    assert not again.already_done
+    assert desk.entries(again) == REPORTS  # what a person must see first is not left published
+
+
+def test_a_case_outlives_a_run_with_other_options(desk: Desk, clips: Path, tmp_path: Path) -> None:
+    clip = clips / "carphone_pristine.mp4"
+    policy = tmp_path / "policy.toml"
+    policy.write_text(REVIEW_POLICY)
+    (held,) = desk.process(clip, output=tmp_path / "one", policy=policy)
+    desk.process(clip, output=tmp_path / "two")
+    assert held.asset is not None
+    released = desk.app.reviews.resolve(
+        held.asset.id, Action.ALLOW, reason="fine", actor="Ada", progress=Silent()
+    )
+    assert Path(released.output).parent == tmp_path / "one"
+    assert {"hls", "media"} <= desk.entries(held)
+
+
+def test_an_incomplete_package_is_never_published(desk: Desk, clips: Path, tmp_path: Path) -> None:
+    clip = clips / "carphone_pristine.mp4"
+    policy = tmp_path / "policy.toml"
+    policy.write_text(REVIEW_POLICY)
+    (held,) = desk.process(clip, output=tmp_path / "out", policy=policy, max_gap_s=0.8)
+    assert held.asset is not None
+    for segment in desk.app.data.home.glob(f"work/{held.asset.id}-*/package/media/*/00001.m4s"):
+        segment.unlink()
+    with pytest.raises(CaseNotOpen, match="no longer complete"):
+        desk.app.reviews.resolve(
+            held.asset.id, Action.ALLOW, reason="fine", actor="Ada", progress=Silent()
+        )
+    assert desk.entries(held) == REPORTS
+    (anew,) = desk.process(clip, output=tmp_path / "out", policy=policy, max_gap_s=0.8)
+    assert not anew.already_done
+    released = desk.app.reviews.resolve(
+        held.asset.id, Action.ALLOW, reason="fine", actor="Ada", progress=Silent()
+    )
+    assert released.status is Status.PUBLISHED

@@ -60,6 +60,7 @@ def test_every_key_is_documented(reference: str) -> None:
         (HEAD + RULE + "extra = 1\n", "extra"),
         (HEAD.replace("= 1\n", "= 2\n"), "schema_version"),
         ('name = "p"\nversion = "1"\n', "schema_version"),
+        ("schema_version = " + "9" * 5000, "too many digits"),
     ],
 )
 def test_a_fault_is_named_with_its_place(text: str, place: str) -> None:

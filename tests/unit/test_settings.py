@@ -63,6 +63,12 @@ def test_a_mistake_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) 
         settings.load()
 
 
+def test_a_file_nested_too_deep_is_a_settings_error(tmp_path: Path) -> None:
+    (tmp_path / "framegate.toml").write_text("a = " + "[" * 5000)
+    with pytest.raises(SettingsInvalid, match="nested too deep"):
+        settings.load()
+
+
 def test_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.load().home == tmp_path / "user/.local/share/framegate"
     monkeypatch.setenv("XDG_DATA_HOME", "relative/is/ignored")

@@ -15,6 +15,18 @@ class VideoCodec(StrEnum):
     AV1 = "av1"
 
 
+_X26X = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+PRESETS: dict[VideoCodec, tuple[str, ...]] = {
+    VideoCodec.H264: _X26X,
+    VideoCodec.H265: _X26X,
+    VideoCodec.AV1: tuple(str(number) for number in range(14)),
+}
+"""What `EncodeOptions.preset` may say, fast to slow for x264 and x265, the other way for AV1."""
+
+
 @dataclass(frozen=True, slots=True)
 class EncodeOptions:
     """What a person may choose about the encode; the rest follows from the source."""

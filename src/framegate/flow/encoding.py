@@ -82,6 +82,23 @@ def encode_all(
     return Encoded(plan, audio.tracks, video.tracks, packaged, stills)
 
 
+def require_package(run: Run, encoded: Encoded) -> None:
+    """Raise `WorkLost` unless all that was packaged is still there, with the sizes it had.
+
+    Between packaging and publishing may lie days, and a person's decision.
+    """
+    root = run.context.work / PACKAGE
+    stills = encoded.stills
+    names = (*encoded.packaged.files, stills.poster, *stills.sprites, stills.thumbnails)
+    for name in (*names, stills.preview):
+        if not (root / name).is_file():
+            raise WorkLost(name)
+    for track in encoded.packaged.tracks:
+        segments = (root / "media" / track.name).glob("*.m4s")
+        if sum(path.stat().st_size for path in segments) != track.size_bytes:
+            raise WorkLost(track.name)
+
+
 def _audio(run: Run, facts: MediaFacts, plan: EncodePlan) -> AudioTracks:
     tracks = []
     for audio in plan.audio:

@@ -18,7 +18,7 @@ from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
 from framegate.domain.report import Capability, PackageInfo, ReportInput
 from framegate.domain.screening import Screening
-from framegate.flow.encoding import PACKAGE, encode_all
+from framegate.flow.encoding import PACKAGE, encode_all, require_package
 from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.state import Encoded, Outcome, Published, Run, Screened, Status, Step
 from framegate.jobs import Answer, Steps
@@ -27,7 +27,7 @@ from framegate.stages.base import Clock
 from framegate.stages.decide import decide
 from framegate.stages.publish import publish
 from framegate.stages.report.write import write_report
-from framegate.storage.local import read_hashed, write_hashed
+from framegate.storage.local import read_hashed, sha256_of, write_hashed
 
 PROCESS, RELEASE = "process", "release"
 SCREENING = "screening.json"
@@ -163,6 +163,8 @@ class Flows:
         status = AFTER[decision.verdict.action]
         released = encoded if status is Status.PUBLISHED else None
         timings = tuple(run.timings)
+        if released is not None:
+            require_package(run, released)
 
         def report(folder: Path) -> None:
             write_report(
@@ -186,12 +188,18 @@ class Flows:
             )
 
         package = run.context.work / PACKAGE if released else None
-        published = run.step(
-            steps,
-            Step.PUBLISH,
-            Published,
-            lambda: Published(publish(run.context, package, run.output, report)),
-        )
+
+        def put() -> Published:
+            marks: list[str] = []
+
+            def write(folder: Path) -> None:
+                report(folder)
+                marks.append(sha256_of(folder / "report.json"))
+
+            size = publish(run.context, package, run.output, write)
+            return Published(size, *marks)
+
+        published = run.step(steps, Step.PUBLISH, Published, put)
         return Outcome(
             status=status,
             asset=run.asset,
@@ -202,6 +210,7 @@ class Flows:
             output=str(run.output),
             size_bytes=published.size_bytes,
             timings=tuple(run.timings),
+            report_sha256=published.report_sha256,
         )
 
 

@@ -88,9 +88,12 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The checkpoint of publish."""
+    """The checkpoint of publish. ``report_sha256`` tells its output from a later one's at the same
+    place (``report.json`` is different every time).
+    """
 
     size_bytes: int
+    report_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Outcome:
     output: str
     size_bytes: int
     timings: tuple[StageTiming, ...]
+    report_sha256: str = ""  # of the published report.json
 
 
 @dataclass(slots=True)

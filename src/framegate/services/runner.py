@@ -24,7 +24,7 @@ from framegate.services.wish import Wish
 from framegate.stages.base import Clock, Progress, StageContext
 from framegate.stages.publish import is_intact
 from framegate.storage import DataFolder, output_name
-from framegate.storage.local import WorkLost
+from framegate.storage.local import WorkLost, sha256_of
 from framegate.storage.source import open_unchanged
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -98,7 +98,7 @@ class Runner:
     def _put_away(self, work: Work) -> None:
         """Free the space; a case keeps its files until a person has decided."""
         if work.status is not WorkStatus.REVIEW:
-            self._premises.data.put_away(work.asset_id)
+            self._premises.data.put_away(work.asset_id, work.options_key)
 
     def release(self, work: Work, wish: Wish, said: Answer, progress: Progress) -> Outcome:
         """Go on with a work that waits for a person; ``said``: action, reason, actor."""
@@ -111,7 +111,16 @@ class Runner:
             action = Action(said["action"]).value
             job = f"{RELEASE}-{work.asset_id}-{work.options_key}-{work.attempt}-{action}"
             run = self._run(held.asset, -1, wish, replace(now, workflow_id=job), progress)
-            return self._execute(RELEASE, now, run, {**said, "job": job, "held": now.outcome})
+            request = {**said, "job": job, "held": now.outcome}
+            try:
+                return self._execute(RELEASE, now, run, request)
+            except WorkLost as error:
+                at.works.put(replace(now, status=WorkStatus.FAILED, updated_at=at.clock()))
+                raise CaseNotOpen(
+                    "what was kept for the decision is no longer complete",
+                    f"{error} is missing or changed",
+                    "Process the video again with the same options; it then waits anew",
+                ) from error
 
     def _new(self, asset: Asset, wish: Wish) -> Work:
         folder = Path(wish.options.output).absolute() / output_name(asset.name, asset.id)
@@ -133,7 +142,7 @@ class Runner:
             source=fd,
             context=StageContext(
                 sandbox=at.sandbox,
-                work=at.data.work(asset.id),
+                work=at.data.work(asset.id, work.options_key),
                 progress=progress,
                 clock=at.clock,
             ),
@@ -201,14 +210,18 @@ class Runner:
 
 
 def is_finished(work: Work) -> bool:
-    """Whether a work is done and its output is still there."""
-    match work.status:
-        case WorkStatus.PUBLISHED:
-            return is_intact(Path(work.output), (*REPORTS, *MANIFESTS))
-        case WorkStatus.BLOCKED | WorkStatus.REVIEW:
-            return is_intact(Path(work.output), REPORTS)
-        case _:
-            return False
+    """Whether a work is done and its own output is still there, not another work's in its place."""
+    if work.outcome is None or work.status not in STATUS.values():
+        return False
+    output = Path(work.output)
+    if not is_intact(output, REPORTS):
+        return False
+    if work.status is WorkStatus.PUBLISHED and not is_intact(output, MANIFESTS):
+        return False
+    try:
+        return sha256_of(output / "report.json") == load(Outcome, work.outcome).report_sha256
+    except OSError:
+        return False
 
 
 def _job_id(asset_id: str, key: str, attempt: int) -> str:

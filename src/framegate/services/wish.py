@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from framegate.catalog import hashlists
 from framegate.domain.codec import dump
 from framegate.domain.hashlist import HashList
+from framegate.domain.ladder import PRESETS
 from framegate.domain.policy import Policy
-from framegate.domain.policy_file import load_policy
+from framegate.domain.policy_file import MAX_BYTES, load_policy
 from framegate.domain.process import ProcessOptions
-from framegate.errors import PolicyInvalid
+from framegate.errors import PolicyInvalid, SettingsInvalid
 
 KEY_DIGITS = 16
 
@@ -29,7 +31,13 @@ class Wish:
 
 
 def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
-    """Raises `PolicyInvalid`, `HashListInvalid`."""
+    """Raises `PolicyInvalid`, `HashListInvalid`, and `SettingsInvalid` on a preset that the codec
+    lacks: known now, not after an hour of screening.
+    """
+    preset, known = options.encode.preset, PRESETS[options.encode.codec]
+    if preset is not None and preset not in known:
+        codec = options.encode.codec.value
+        raise SettingsInvalid(f"{codec} has no preset {preset!r}", f"known are {', '.join(known)}")
     policy = _policy(options.policy, default_policy)
     lists = tuple(each for path in options.hashlists for each in hashlists.load(Path(path)))
     said = {
@@ -48,7 +56,10 @@ def _policy(path: str | None, default: bytes) -> Policy:
     if path is None:
         return load_policy(default, "the default policy")
     try:
-        content = Path(path).read_bytes()
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe never ends, nor does a device
+            raise PolicyInvalid(f"{path} cannot be read", "it is not a file")
+        with Path(path).open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise PolicyInvalid(f"{path} cannot be read", error.strerror or "") from error
     return load_policy(content, Path(path).name)

@@ -20,7 +20,7 @@ class WorkLost(Exception):
 
 
 class DataFolder:
-    """``<home>/work/<asset id>/`` and ``<home>/leases/``, private to the user."""
+    """``<home>/work/<asset id>-<options key>/`` and ``<home>/leases/``, private to the user."""
 
     def __init__(self, home: Path, *, min_free_bytes: int = 0) -> None:
         """Creates what is missing; raises `OutputNotWritable` or `DiskFull`."""
@@ -33,11 +33,12 @@ class DataFolder:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 folder.chmod(0o700)
 
-    def work(self, asset_id: str) -> Path:
-        """The asset's work folder, made if needed. The caller holds the asset's lease, so every
+    def work(self, asset_id: str, options_key: str) -> Path:
+        """The work folder of an asset under some options, made if needed: what waits for a person
+        is not touched by a run with other options. The caller holds the asset's lease, so every
         unfinished thing in it is a dead process's and is removed.
         """
-        folder = self._work / asset_id
+        folder = self._folder(asset_id, options_key)
         with atomic.writing(f"the work area {folder}"):
             folder.mkdir(mode=0o700, exist_ok=True)
             clear_unfinished(folder)
@@ -49,10 +50,13 @@ class DataFolder:
         with atomic.writing(f"the work area {self._work}"), atomic.scratch_folder(self._work) as at:
             yield at
 
-    def put_away(self, asset_id: str) -> None:
+    def put_away(self, asset_id: str, options_key: str) -> None:
         """Remove what only an unfinished work needs: tracks, chunks, previews of the frames."""
         for name in SCRATCH:
-            shutil.rmtree(self._work / asset_id / name, ignore_errors=True)
+            shutil.rmtree(self._folder(asset_id, options_key) / name, ignore_errors=True)
+
+    def _folder(self, asset_id: str, options_key: str) -> Path:
+        return self._work / f"{asset_id}-{options_key}"
 
     def require_space(self, path: Path, bytes_needed: int = 0) -> None:
         """Raise `DiskFull` unless so much and the reserve are free where ``path`` lies."""
