@@ -49,7 +49,7 @@ def encode(
         videos = tuple(join_rendition(context, plan, receipts, one) for one in plan.renditions)
         sound = [encode_audio(context, fd, facts, plan, one) for one in plan.audio]
         if proof:
-            videos = prove(context, fd, facts.video, plan, videos, max_pixels=1 << 26)
+            videos = prove(context, fd, facts.video, plan, videos)
     finally:
         os.close(fd)
     audios = tuple(one for one in sound if one is not None)

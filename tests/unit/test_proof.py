@@ -55,9 +55,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Vide
 def test_a_copy_scores_high_and_a_ruin_low(source: tuple[int, VideoFacts], tmp_path: Path) -> None:
     fd, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, names=("360p",), crf=48)
-    (ruined,) = prove(tracks.context(tmp_path), fd, facts, plan, videos, max_pixels=1 << 20)
+    (ruined,) = prove(tracks.context(tmp_path), fd, facts, plan, videos)
     (tmp_path / videos[0].path).write_bytes(Path(f"/proc/self/fd/{fd}").read_bytes())
-    (copied,) = prove(tracks.context(tmp_path), fd, facts, plan, videos, max_pixels=1 << 20)
+    (copied,) = prove(tracks.context(tmp_path), fd, facts, plan, videos)
     assert min(window.vmaf_min for window in copied.windows) > 97
     assert max(window.vmaf_mean for window in copied.windows) > 99
     assert max(window.vmaf_mean for window in ruined.windows) < 75
@@ -70,7 +70,7 @@ def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
     fd, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, crf=24)
     chunked = EncodePlan(plan.renditions, (), plan.grid, (Chunk(0, 0, 96), Chunk(1, 96, 24)))
-    top, low = prove(tracks.context(tmp_path), fd, facts, chunked, videos, max_pixels=1 << 20)
+    top, low = prove(tracks.context(tmp_path), fd, facts, chunked, videos)
     assert [(w.first_frame, w.frames, w.join) for w in top.windows] == [
         (50, 20, False),
         (94, 4, True),
@@ -82,11 +82,9 @@ def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
 def test_full_scores_all_frames(source: tuple[int, VideoFacts], tmp_path: Path) -> None:
     fd, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, names=("360p",), crf=30)
-    (full,) = prove(
-        tracks.context(tmp_path), fd, facts, plan, videos, max_pixels=1 << 20, full=True
-    )
+    (full,) = prove(tracks.context(tmp_path), fd, facts, plan, videos, full=True)
     assert sum(window.frames for window in full.windows) == 120
-    (some,) = prove(tracks.context(tmp_path), fd, facts, plan, videos, max_pixels=1 << 20)
+    (some,) = prove(tracks.context(tmp_path), fd, facts, plan, videos)
     mean = sum(window.vmaf_mean * window.frames for window in full.windows) / 120
     assert abs(mean - some.windows[0].vmaf_mean) < 8
 
@@ -98,7 +96,7 @@ def test_a_rendition_that_stops_short_is_an_error(
     _, videos, _ = tracks.make(tmp_path, RATE, 60, audio=0, names=("360p",))
     plan = tracks.plan_for(RATE, 120, audio=0, names=("360p",))
     with pytest.raises(Undecodable, match="360p lacks frame"):
-        prove(tracks.context(tmp_path), fd, facts, plan, videos, max_pixels=1 << 20, full=True)
+        prove(tracks.context(tmp_path), fd, facts, plan, videos, full=True)
 
 
 @given(

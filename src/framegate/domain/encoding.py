@@ -18,7 +18,6 @@ class ChunkWork:
     chunk: Chunk
     renditions: tuple[Rendition, ...]
     deinterlace: bool
-    max_pixels: int  # width x height that a decoder may reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class AudioWork:
     audio: AudioRendition
     video_start: Fraction  # source time of the video's first frame, s
     samples: int  # of the output: the video's length at the output rate
-    max_pixels: int
+    max_pixels: int  # width x height that a decoder may reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,20 @@ Times are exact seconds (`Fraction`), on the presentation timeline after edit li
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+
+_BLOCK = 64  # px: codecs code whole blocks, none larger than this
+_LEAST_BOUND = 3840 * 2160
+
+
+def decoder_pixels(width: int, height: int) -> int:
+    """Width x height that a decoder may reach for a track of this coded size: whole blocks of it,
+    or 4K where that is more (a stream may grow on the way; up to there it costs little).
+    """
+    return max(_LEAST_BOUND, math.ceil(width / _BLOCK) * math.ceil(height / _BLOCK) * _BLOCK**2)
 
 
 class HdrKind(StrEnum):
@@ -111,6 +122,13 @@ class VideoFacts:
     frames_measured: int  # packets seen by the demuxer
     keyframes: tuple[int, ...]  # PTS in time_base units, ascending
     has_b_frames: bool
+
+    @property
+    def decoder_pixels(self) -> int:
+        """The bound of every pass over this track, so that no pass shows pictures that another
+        one, screening above all, could not see.
+        """
+        return decoder_pixels(self.width, self.height)
 
 
 @dataclass(frozen=True, slots=True)

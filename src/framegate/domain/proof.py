@@ -32,7 +32,6 @@ class VmafWork:
     renditions: tuple[Rendition, ...]
     deinterlace: bool
     windows: tuple[Window, ...]
-    max_pixels: int
 
 
 @dataclass(frozen=True, slots=True)

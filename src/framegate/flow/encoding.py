@@ -31,7 +31,6 @@ def encode_all(
     encoders: Encoders,
     *,
     poster_at: Fraction,
-    max_pixels: int,
 ) -> Encoded:
     """Every step of the encode; each can be resumed, chunks singly."""
     hardware.require(encoders, run.options.encode.codec)
@@ -53,7 +52,6 @@ def encode_all(
                     facts.video,
                     plan,
                     joined.tracks,
-                    max_pixels=max_pixels,
                     full=run.options.vmaf is VmafMode.FULL,
                 )
             ),
@@ -76,7 +74,6 @@ def encode_all(
             audio.tracks,
             out,
             poster_at=poster_at,
-            max_pixels=max_pixels,
         ),
     )
     return Encoded(plan, audio.tracks, video.tracks, packaged, stills)

@@ -101,7 +101,6 @@ class Flows:
                 facts,
                 self._workshop.encoders(),
                 poster_at=poster_time(screening),
-                max_pixels=self._workshop.limits.max_pixels,
             )
         known = _Known(facts, screened, screening, decision, encoded)
         return dump(self._finish(run, steps, known))

@@ -113,7 +113,7 @@ def _source_frames(
         seeks += [pts for pts in reversed(work.video.keyframes) if rule.slot(pts) <= needed]
     seeks.append(None)
     for seek in seeks:
-        with open_source(call.fd("source"), max_pixels=work.max_pixels) as container:
+        with open_source(call.fd("source"), max_pixels=work.video.decoder_pixels) as container:
             stream = _track(container, work.video.index)
             if seek is not None and not _seek(container, stream, seek):
                 continue

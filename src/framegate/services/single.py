@@ -118,7 +118,6 @@ class SingleSteps:
                 facts,
                 self._workshop.encoders(),
                 poster_at=facts.video.duration_measured * Fraction(1, 3),
-                max_pixels=self._workshop.limits.max_pixels,
             )
             output = run.output.with_name(f"{run.output.name}-encode")
             publish(run.context, run.context.work / PACKAGE, output, lambda _folder: None)

@@ -50,7 +50,6 @@ from framegate.stages.encode.files import Feed, disk, opened_again, sha256, veri
 CONTRACT = 1
 """Raise when the encode tasks change so that bytes differ: old chunks are then not reused."""
 
-MAX_PIXELS = 1 << 26  # 8192 x 8192; probe has refused larger pictures before
 SEEK_CHOICES = 8  # keyframes before a chunk that are worth a try
 RECEIPT = "chunk.json"
 SLACK_BYTES = 64 << 20  # over the ceiling: headers, and rate control that has just begun
@@ -69,7 +68,6 @@ def chunk_work(facts: MediaFacts, plan: EncodePlan, chunk: Chunk) -> ChunkWork:
         chunk=chunk,
         renditions=plan.renditions,
         deinterlace=plan.deinterlace,
-        max_pixels=MAX_PIXELS,
     )
 
 
@@ -216,7 +214,7 @@ def encode_audio(
         audio=audio,
         video_start=facts.video.start,
         samples=round(length * audio.sample_rate),
-        max_pixels=MAX_PIXELS,
+        max_pixels=facts.video.decoder_pixels,
     )
     path = context.work / "audio" / f"{audio.name}.mp4"
     with disk(path), opened_again(fd) as source:

@@ -74,7 +74,6 @@ def prove(
     plan: EncodePlan,
     videos: Sequence[EncodedRendition],
     *,
-    max_pixels: int,
     full: bool = False,
 ) -> tuple[EncodedRendition, ...]:
     """The same renditions with their ``windows`` measured. ``fd`` is the open source.
@@ -88,7 +87,6 @@ def prove(
         renditions=tuple(encoded.rendition for encoded in videos),
         deinterlace=plan.deinterlace,
         windows=windows,
-        max_pixels=max_pixels,
     )
     frames = sum(window.frames for window in windows)
     context.progress.start("proof", float(frames), "frames")

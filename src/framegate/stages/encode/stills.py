@@ -20,6 +20,7 @@ from PIL import Image
 
 from framegate.domain import codec
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, Rendition
+from framegate.domain.media import decoder_pixels
 from framegate.domain.package import Stills
 from framegate.domain.stills import PosterWork, PreviewWork, ThumbnailWork
 from framegate.errors import DiskFull, Internal, OutputNotWritable
@@ -49,7 +50,6 @@ def make_stills(
     out: Path,
     *,
     poster_at: Fraction,
-    max_pixels: int = 1 << 26,
 ) -> Stills:
     """Write ``poster.jpg``, ``sprites/``, ``thumbnails.vtt`` and ``preview.mp4`` into ``out``.
 
@@ -60,16 +60,16 @@ def make_stills(
     smallest, largest = ordered[0], ordered[-1]
     context.progress.start("stills", None, "files")
     (out / SPRITES).mkdir(parents=True, exist_ok=True)
-    picture = _poster(context, plan, largest, poster_at, max_pixels)
+    picture = _poster(context, plan, largest, poster_at)
     _write(out / POSTER, _jpeg(picture))
     every = thumbnail_step(plan)
     sheets = _Sheets(out / SPRITES, plan, every)
     size = fit(smallest.rendition, width=THUMBNAIL_WIDTH)
-    work = ThumbnailWork(plan.grid, every, *size, max_pixels)
+    work = ThumbnailWork(plan.grid, every, *size, _bound(smallest))
     _frames(context, "thumbnails", work, smallest, sheets.add)
     names = sheets.close()
     _write(out / THUMBNAILS, webvtt(sheets.cells, plan).encode())
-    _preview(context, smallest, audios[:1], out / PREVIEW, max_pixels)
+    _preview(context, smallest, audios[:1], out / PREVIEW)
     context.progress.end("stills", f"{len(sheets.cells)} thumbnails")
     return Stills(
         poster=POSTER,
@@ -171,11 +171,10 @@ def _poster(
     plan: EncodePlan,
     video: EncodedRendition,
     at: Fraction,
-    max_pixels: int,
 ) -> Pixels:
     width, height = fit(video.rendition, long_side=POSTER_LONG_SIDE)
     frame = min(max(0, int(at * plan.grid.frame_rate)), plan.grid.frames - 1)
-    work = PosterWork(plan.grid, frame, width, height, max_pixels)
+    work = PosterWork(plan.grid, frame, width, height, _bound(video))
     found: list[Pixels] = []
     _frames(context, "poster", work, video, lambda _, pixels: found.append(pixels))
     if not found:
@@ -207,7 +206,6 @@ def _preview(
     video: EncodedRendition,
     audios: Sequence[EncodedAudio],
     path: Path,
-    max_pixels: int,
 ) -> None:
     with ExitStack() as stack:
         fds = {"video": _open(context.work / video.path, os.O_RDONLY, stack)}
@@ -221,10 +219,14 @@ def _preview(
         fds["out"] = _open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, stack)
         context.sandbox.run(
             f"{_TASKS}:preview",
-            codec.dump(PreviewWork(video.frames, packets, max_pixels)),
+            codec.dump(PreviewWork(video.frames, packets, _bound(video))),
             fds=fds,
             limits=Limits(memory_bytes=1 << 30, file_bytes=2 * size + (16 << 20)),
         )
+
+
+def _bound(video: EncodedRendition) -> int:
+    return decoder_pixels(video.rendition.width, video.rendition.height)
 
 
 def _jpeg(pixels: Pixels) -> bytes:

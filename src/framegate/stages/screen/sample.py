@@ -43,7 +43,6 @@ RING = RingSpec(slots=4, slot_bytes=PREVIEW_LONG_SIDE * PREVIEW_LONG_SIDE * 3)
 JPEG_QUALITY = 85
 THINNED = 4096  # rows of per-frame signals that go into a screening; all go to signals.json
 
-_LEAST_PIXELS = 3840 * 2160  # a stream may grow on the way; up to here it costs little
 _HELD_FRAMES = 40  # reference frames, threads and samples in hand
 _BASE_BYTES = 1 << 30
 
@@ -74,7 +73,7 @@ def video_request(video: VideoFacts, rule: SamplingRule, *, skip: bool) -> dict[
             "novelty": rule.novelty,
         },
         "skip": skip,
-        "max_pixels": max_pixels(video),
+        "max_pixels": video.decoder_pixels,
         "threads": 1,  # the least CPU; decoding overlaps with the models in another process
     }
 
@@ -89,15 +88,9 @@ def reopened(fd: int) -> Iterator[int]:
         os.close(again)
 
 
-def max_pixels(video: VideoFacts) -> int:
-    """What the decoder may open: the coded size in whole blocks, or 4K when that is more."""
-    blocks = math.ceil(video.width / 64) * math.ceil(video.height / 64)
-    return max(_LEAST_PIXELS, blocks * 64 * 64)
-
-
 def decode_limits(video: VideoFacts) -> Limits:
     """Memory by resolution, time by length: thirty times the duration is a slow machine."""
-    frame_bytes = max_pixels(video) * 3 * (2 if video.bit_depth > 8 else 1)  # noqa: PLR2004 - bits of a byte
+    frame_bytes = video.decoder_pixels * 3 * (2 if video.bit_depth > 8 else 1)  # noqa: PLR2004 - bits of a byte
     if video.chroma == "420":
         frame_bytes //= 2
     seconds = 120.0 + max(30.0 * float(video.duration_measured), 0.5 * video.frames_measured)

@@ -19,7 +19,7 @@ from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.base import StageContext
 from framegate.stages.screen.cascade import Listening, Seen
 from framegate.stages.screen.protocol import SOUND_RATE, AudioAnalyser
-from framegate.stages.screen.sample import max_pixels, reopened
+from framegate.stages.screen.sample import reopened
 
 TASK = "framegate.media.audio_samples:decode"
 BLOCK_S = 30
@@ -74,7 +74,7 @@ def listen(
                 "index": track.index,
                 "start": str(facts.video.start),
                 "sound": bool(analysers),
-                "max_pixels": max_pixels(facts.video),
+                "max_pixels": facts.video.decoder_pixels,
             },
             fds={"source": source},
             limits=limits or _limits(track),
