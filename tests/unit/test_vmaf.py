@@ -10,7 +10,7 @@ import av
 import pytest
 from av.filter import Graph
 
-from framegate.media.vmaf import score
+from framegate.media import libvmaf
 
 WIDTH, HEIGHT, FRAMES = 320, 136, 12
 
@@ -47,8 +47,31 @@ def test_one_frame_scores_as_in_the_whole_video(clips: Path, tmp_path: Path) -> 
     shown = [frame.reformat(WIDTH, HEIGHT) for frame in poor]
     wanted = whole(references, shown, tmp_path / "vmaf.json")
     assert len(wanted) == FRAMES
-    for index, expected in enumerate(wanted):
-        after = references[index + 1] if index + 1 < FRAMES else None
-        found = score(references[max(0, index - 1)], references[index], after, shown[index])
-        assert found == pytest.approx(expected, abs=0.01)
+    order = (5, 0, FRAMES - 1, *range(FRAMES))  # any order, the first and the last too
+    with libvmaf.Scorer(WIDTH, HEIGHT) as scorer:
+        for index in order:
+            before = references[max(0, index - 1)]
+            after = references[index + 1] if index + 1 < FRAMES else before
+            scorer.add(before, references[index], after, shown[index])
+        found = scorer.scores()
+    assert found == pytest.approx([wanted[index] for index in order], abs=1e-6)
     assert max(wanted) - min(wanted) > 1
+
+
+def test_a_context_may_be_used_up_in_between(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with av.open(str(clips / "bikes.mp4")) as container:
+        frames = [
+            f.reformat(WIDTH, HEIGHT, "yuv420p") for f in islice(container.decode(video=0), 7)
+        ]
+    shown = frames[1].reformat(WIDTH // 4, HEIGHT // 4).reformat(WIDTH, HEIGHT)
+
+    def scores() -> list[float]:
+        with libvmaf.Scorer(WIDTH, HEIGHT) as scorer:
+            for before, reference, after in zip(frames, frames[1:], frames[2:], strict=False):
+                scorer.add(before, reference, after, shown)
+            return scorer.scores()
+
+    at_once = scores()
+    monkeypatch.setattr(libvmaf, "_MOST", 2)
+    assert scores() == at_once
+    assert len(at_once) == 5
