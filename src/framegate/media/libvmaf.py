@@ -2,13 +2,13 @@
 
 FFmpeg's filter tells one pooled score when it closes, and opening it costs as much as scoring two
 frames. The library inside PyAV's wheel is the same code; one context here scores any number of
-frames. Each scored frame f takes four indices in a row:
+frames. Each scored frame f takes three indices in a row:
 
-    index mod 4     3           0          1            2
-    reference       before f    f          after f      after f again
-    computed        motion      all        motion       motion
+    index mod 3     2           0          1
+    reference       before f    f          after f
+    computed        motion      all        motion
 
-libvmaf computes everything but motion only at multiples of ``n_subsample`` (4). Motion looks at
+libvmaf computes everything but motion only at multiples of ``n_subsample`` (3). Motion looks at
 references alone, and takes the smaller of the differences to the frame before and to the one after.
 Index 0 belongs to nobody. Scores are there once the context is flushed, which ends it.
 
@@ -33,7 +33,7 @@ from framegate.errors import ComponentMissing, Internal, MediaLimit
 MODEL = "vmaf_v0.6.1"
 
 _GREY = 4  # VMAF_PIX_FMT_YUV400P: the model looks at luma alone
-_EVERY = 4  # indices a scored frame
+_EVERY = 3  # indices a scored frame
 _SILENT = 0  # VMAF_LOG_LEVEL_NONE
 _BITS = 8
 _MOST = 2000  # scores of one context: it keeps all features of all frames
@@ -131,7 +131,6 @@ class Scorer:
             self._open(reference)
         self._read(before)
         self._read(reference, shown)
-        self._read(after)
         self._read(after)
         if self._index >= _MOST * _EVERY:
             self._collect()
