@@ -17,11 +17,15 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
+from sqlalchemy.dialects.sqlite import insert
 
 from framegate.errors import DiskFull, OutputNotWritable
 
 DATABASE_NAME = "framegate.sqlite"
 _BUSY_MS = 30_000
+
+# the dialect's own, for `on_conflict_*`: named here alone, beside the engine that it belongs to
+__all__ = ["Connection", "Engine", "assets", "connect", "decisions", "insert", "works"]
 
 type Engine = sa.Engine
 type Connection = sa.Connection

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from framegate.database import Connection, Engine, assets
+from framegate.database import Connection, Engine, assets, insert
 from framegate.domain.asset import Asset, AssetDetails
 from framegate.domain.codec import dump, load
 from framegate.errors import AssetUnknown
@@ -62,14 +61,6 @@ class Assets:
         if len(rows) > 1:
             raise AssetUnknown(f"more than one asset begins with {asset_id!r}")
         return _asset(rows[0])
-
-    def with_bytes(self, sha256: str) -> Asset | None:
-        """The first asset with this content, of any tenant."""
-        with self._engine.connect() as connection:
-            row = connection.execute(
-                sa.select(assets).where(assets.c.sha256 == sha256).order_by(assets.c.first_seen)
-            ).first()
-        return None if row is None else _asset(row)
 
 
 def _row(connection: Connection, asset_id: str) -> Any:  # noqa: ANN401 - a row's columns are not typed

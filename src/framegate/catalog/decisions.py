@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from framegate.database import Engine, decisions
+from framegate.database import Engine, decisions, insert
 from framegate.domain.codec import dump, load
 from framegate.domain.policy import Decision
 

@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from framegate.database import Engine, works
+from framegate.database import Engine, insert, works
 
 
 class WorkStatus(StrEnum):
