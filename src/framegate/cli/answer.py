@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from rich.console import Console
 
@@ -49,6 +50,12 @@ def print_error(error: FramegateError) -> None:
     """The one line, on stderr."""
     sys.stderr.write(error.line() + "\n")
     sys.stderr.flush()
+
+
+def fail(error: FramegateError) -> NoReturn:
+    """End with an error after the answer itself is out: on stdout stays one document."""
+    print_error(error)
+    raise SystemExit(error.exit_code)
 
 
 @contextmanager

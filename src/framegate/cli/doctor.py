@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
-import typer
-
-from framegate.cli.answer import answering, console, print_json, settings
+from framegate.cli import options
+from framegate.cli.answer import answering, console, fail, print_json, settings
 from framegate.errors import ComponentMissing
 from framegate.ops.doctor import Check, State, examine
 from framegate.security.sandbox.host import ForkServer
@@ -15,9 +13,7 @@ from framegate.security.sandbox.host import ForkServer
 _MARKS = {State.OK: "[green]✓[/]", State.LIMITED: "[yellow]~[/]", State.FAILED: "[red]✗[/]"}
 
 
-def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")] = False
-) -> None:
+def doctor(*, as_json: options.Json = False) -> None:
     """Say what this machine can decode, encode and run, and why not.
 
     Exit code 0 when `framegate process` can work, 69 when something that it needs is missing.
@@ -42,8 +38,10 @@ def doctor(
         if as_json:
             print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
         if failed:
-            raise ComponentMissing(
-                f"{len(failed)} of {len(checks)} checks failed",
-                ", ".join(f"{check.group}/{check.name}" for check in failed),
-                "Mend what is named above",
+            fail(
+                ComponentMissing(
+                    f"{len(failed)} of {len(checks)} checks failed",
+                    ", ".join(f"{check.group}/{check.name}" for check in failed),
+                    "Mend what is named above",
+                )
             )

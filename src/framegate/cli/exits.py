@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from framegate.domain.policy import Action
 from framegate.errors import leaves
 
 
@@ -26,6 +27,19 @@ MEANINGS: dict[int, str] = {
     Exit.REVIEW: "The verdict is review: encoded, nothing published; `framegate review` goes on.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C; the same command goes on where it stopped.",
 }
+
+
+_OF_VERDICT = {
+    Action.ALLOW: Exit.OK,
+    Action.RESTRICT: Exit.OK,
+    Action.REVIEW: Exit.REVIEW,
+    Action.BLOCK: Exit.BLOCKED,
+}
+
+
+def of_verdict(action: Action) -> int:
+    """What the shell sees of one verdict."""
+    return int(_OF_VERDICT[action])
 
 
 def table() -> list[tuple[int, str]]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 from rich.table import Table
 
-from framegate.cli.answer import answering, console, print_json
+from framegate.cli import options
+from framegate.cli.answer import answering, console, fail, print_json
 from framegate.errors import ComponentMissing, FramegateError, ModelMismatch
 from framegate.models import registry
 
 app = typer.Typer(help="The models: list them, verify their bytes.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 
 
 def _state(name: str) -> tuple[str, str]:
@@ -28,7 +25,7 @@ def _state(name: str) -> tuple[str, str]:
 
 
 @app.command("list")
-def list_(*, as_json: Json = False) -> None:
+def list_(*, as_json: options.Json = False) -> None:
     """List every pinned model with its task, licence and known limits."""
     rows = [
         {
@@ -53,7 +50,7 @@ def list_(*, as_json: Json = False) -> None:
 
 
 @app.command("verify")
-def verify(*, as_json: Json = False) -> None:
+def verify(*, as_json: options.Json = False) -> None:
     """Hash every installed model file and compare it with the pinned SHA-256.
 
     A model of an optional extra that is not installed is named, and is no failure.
@@ -75,4 +72,4 @@ def verify(*, as_json: Json = False) -> None:
             elif state == "missing" and not registry.get(name).extra:
                 wrong.append(ComponentMissing(f"model {name}", why))
         if wrong:
-            raise wrong[0]
+            fail(wrong[0])

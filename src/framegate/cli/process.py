@@ -10,7 +10,7 @@ import typer
 from framegate import wiring
 from framegate.cli import options
 from framegate.cli.answer import answering, console, print_error, print_json, settings
-from framegate.cli.exits import Exit
+from framegate.cli.exits import Exit, of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import print_result, result_object, safe, tally
 from framegate.domain.asset import AssetDetails
@@ -47,7 +47,7 @@ def process(
     """
     with answering(as_json=as_json):
         found = settings()
-        wish = wiring.process_options(
+        chosen = wiring.process_options(
             found,
             output=output,
             codec=codec,
@@ -79,7 +79,7 @@ def process(
                     if len(paths) > 1 or paths[0].is_dir():
                         shown.say(f"{safe(str(result.path))}: {result.error.line()}")
 
-            results = services.processing.process(paths, wish, begin, tell)
+            results = services.processing.process(paths, chosen, begin, tell)
         if as_json:
             print_json({"results": [result_object(result) for result in results]})
         else:
@@ -100,6 +100,5 @@ def exit_code(results: tuple[ProcessResult, ...]) -> int:
     if errors:
         return errors[0].exit_code if len(results) == 1 else int(Exit.SOME_FAILED)
     actions = {result.outcome.decision.verdict.action for result in results if result.outcome}
-    if Action.BLOCK in actions:
-        return int(Exit.BLOCKED)
-    return int(Exit.REVIEW) if Action.REVIEW in actions else int(Exit.OK)
+    strictest = next((action for action in reversed(Action) if action in actions), Action.ALLOW)
+    return of_verdict(strictest)

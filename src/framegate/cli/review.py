@@ -11,7 +11,7 @@ from rich.table import Table
 from framegate import wiring
 from framegate.cli import options
 from framegate.cli.answer import answering, console, print_json, settings
-from framegate.cli.exits import Exit
+from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import safe
 from framegate.domain.policy import Action
@@ -68,7 +68,7 @@ def review(
                 f"{outcome.status.value}: {safe(outcome.asset.name)}\n{outcome.output}",
                 markup=False,
             )
-        raise SystemExit(int(Exit.OK) if allow else int(Exit.BLOCKED))
+        raise SystemExit(of_verdict(outcome.decision.verdict.action))
 
 
 def _list(reviews: Reviews, *, as_json: bool) -> None:

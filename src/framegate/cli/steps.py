@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,22 +12,14 @@ from rich.table import Table
 from framegate import wiring
 from framegate.cli import options
 from framegate.cli.answer import answering, console, print_json, settings
-from framegate.cli.exits import Exit
+from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import facts_line, reasons, safe
 from framegate.domain.codec import dump
 from framegate.domain.media import MediaFacts
-from framegate.domain.policy import Action
-from framegate.services.single import Looked
+from framegate.services.single import ScreenResult
 
 Video = Annotated[Path, typer.Argument(help="The video file.")]
-
-_EXITS = {
-    Action.ALLOW: Exit.OK,
-    Action.RESTRICT: Exit.OK,
-    Action.REVIEW: Exit.REVIEW,
-    Action.BLOCK: Exit.BLOCKED,
-}
 
 
 def probe(
@@ -63,7 +56,7 @@ def screen(
     """Look at a file and say what the policy would decide. Nothing is recorded or encoded."""
     with answering(as_json=as_json):
         found = settings()
-        wish = wiring.process_options(
+        chosen = wiring.process_options(
             found,
             output=output,
             policy=policy,
@@ -72,7 +65,7 @@ def screen(
             mode=screen_mode,
         )
         with display(progress) as shown, wiring.opened(found) as services:
-            looked = services.single.screen(path, wish, shown, report=output is not None)
+            looked = services.single.screen(path, chosen, shown, report=output is not None)
         if as_json:
             print_json(
                 {
@@ -84,7 +77,7 @@ def screen(
             )
         else:
             _print_looked(path, looked)
-        raise SystemExit(int(_EXITS[looked.verdict.action]))
+        raise SystemExit(of_verdict(looked.verdict.action))
 
 
 def encode(
@@ -101,7 +94,7 @@ def encode(
     """Encode and package a file without looking at it: for tests of the ladder, not to publish."""
     with answering(as_json=as_json):
         found = settings()
-        wish = wiring.process_options(
+        chosen = wiring.process_options(
             found,
             output=output,
             codec=codec,
@@ -110,7 +103,7 @@ def encode(
             vmaf=vmaf,
         )
         with display(progress) as shown, wiring.opened(found) as services:
-            made = services.single.encode(path, wish, shown)
+            made = services.single.encode(path, chosen, shown)
         if as_json:
             print_json(
                 {
@@ -174,7 +167,7 @@ def _facts_table(facts: MediaFacts) -> Table:
     return table
 
 
-def _seconds(value: Any) -> str:  # noqa: ANN401 - a Fraction or None
+def _seconds(value: Fraction | None) -> str:
     return "-" if value is None else f"{float(value):.3f} s"
 
 
@@ -183,7 +176,7 @@ def _without_frames(screening: dict[str, Any]) -> dict[str, Any]:
     return screening | {"signals": None}
 
 
-def _print_looked(path: Path, looked: Looked) -> None:
+def _print_looked(path: Path, looked: ScreenResult) -> None:
     out = console()
     coverage = looked.screening.coverage
     out.print(f"{looked.verdict.action.value}: {safe(str(path))}", markup=False, style="bold")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from framegate.domain.asset import Asset
 from framegate.domain.media import MediaFacts
+from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Verdict
-from framegate.domain.process import ProcessOptions
 from framegate.domain.report import ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import PACKAGE, encode_all
@@ -32,7 +32,7 @@ from framegate.storage.source import opened
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeResult:
     """What probe says."""
 
     asset: Asset
@@ -40,7 +40,7 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ScreenResult:
     """What screen and the policy say; ``output`` is the report's folder when one was wanted."""
 
     asset: Asset
@@ -51,7 +51,7 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class EncodeResult:
     """What encode made, unscreened."""
 
     asset: Asset
@@ -71,21 +71,21 @@ class SingleSteps:
         self._sandbox = sandbox
         self._chunks_at_once = chunks_at_once
 
-    def probe(self, path: Path, options: ProcessOptions, progress: Progress) -> Probed:
+    def probe(self, path: Path, options: ProcessOptions, progress: Progress) -> ProbeResult:
         """Ingest's checks and the facts; raises what those stages raise."""
         with self._run(path, options, progress) as run:
-            return Probed(run.asset, probe_source(run, self._workshop.limits))
+            return ProbeResult(run.asset, probe_source(run, self._workshop.limits))
 
     def screen(
         self, path: Path, options: ProcessOptions, progress: Progress, *, report: bool
-    ) -> Looked:
+    ) -> ScreenResult:
         """Look and decide, as the main job would; ``report`` writes one into the output folder."""
         with self._run(path, options, progress) as run:
             facts = probe_source(run, self._workshop.limits)
             screening = screen_source(run, facts, self._workshop.models)
             verdict = decide(screening, facts, run.policy)
             if not report:
-                return Looked(run.asset, facts, screening, verdict, None)
+                return ScreenResult(run.asset, facts, screening, verdict, None)
 
             def write(folder: Path) -> None:
                 write_report(
@@ -106,9 +106,9 @@ class SingleSteps:
 
             output = run.output.with_name(f"{run.output.name}-screen")
             publish(run.context, None, output, write)
-            return Looked(run.asset, facts, screening, verdict, output)
+            return ScreenResult(run.asset, facts, screening, verdict, output)
 
-    def encode(self, path: Path, options: ProcessOptions, progress: Progress) -> Made:
+    def encode(self, path: Path, options: ProcessOptions, progress: Progress) -> EncodeResult:
         """Make the package without looking: for tests of the ladder, never for publication."""
         with self._run(path, options, progress) as run:
             facts = probe_source(run, self._workshop.limits)
@@ -121,7 +121,7 @@ class SingleSteps:
             )
             output = run.output.with_name(f"{run.output.name}-encode")
             publish(run.context, run.context.work / PACKAGE, output, lambda _folder: None)
-            return Made(run.asset, facts, encoded, output)
+            return EncodeResult(run.asset, facts, encoded, output)
 
     @contextmanager
     def _run(self, path: Path, options: ProcessOptions, progress: Progress) -> Iterator[Run]:
