@@ -20,7 +20,7 @@ from framegate.catalog.works import Works
 from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import ProbeLimits
-from framegate.domain.process import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
+from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
 from framegate.flow.process import PROCESS, RELEASE, Flows, Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models

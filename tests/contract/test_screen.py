@@ -19,15 +19,15 @@ from tests.footage import facts_of
 
 from framegate.domain.findings import Status
 from framegate.domain.frames import Sample
+from framegate.domain.options import ScreenMode
 from framegate.domain.screening import Screening
 from framegate.errors import Internal
 from framegate.security.sandbox.host import ForkServer, MediaSandbox
 from framegate.stages.base import StageContext
 from framegate.stages.screen.protocol import (
-    Analyser,
-    AudioAnalyser,
     Every,
     Looked,
+    Panel,
     PdqHash,
     Sound,
     Unavailable,
@@ -52,13 +52,6 @@ class Watched:
 
     def end(self, stage: str, note: str = "") -> None:
         self.note = (stage, note)
-
-
-@dataclass(frozen=True)
-class Panel:
-    stills: tuple[Analyser, ...] = ()
-    audio: tuple[AudioAnalyser, ...] = ()
-    unavailable: tuple[Unavailable, ...] = ()
 
 
 class Recorder:
@@ -105,7 +98,7 @@ def gaps(found: Screening) -> list[Fraction]:
 
 def test_six_shots_as_pyscenedetect_cuts_them(clips: Path, tmp_path: Path) -> None:
     path = clips / "bikes.mp4"
-    for mode in ("auto", "full"):
+    for mode in ScreenMode:
         found = look_at(path, tmp_path / mode, mode=mode)
         assert len(found.shots) == 6
         for detector in (AdaptiveDetector(), ContentDetector()):

@@ -21,7 +21,7 @@ from framegate.errors import (
     PolicyInvalid,
     SettingsInvalid,
 )
-from framegate.flow.state import Status
+from framegate.flow.state import Ending
 from framegate.services.processing import ProcessResult
 
 QUICK = {"screen": {"text": False, "speech": False}, "encode": {"vmaf": "off"}}
@@ -87,7 +87,7 @@ def test_one_bad_file_stops_no_other_and_duplicates_are_known(
     shutil.copy(clips / "carphone_pristine.mp4", folder / "d.mp4")
     good, text, empty, twin = desk.process(folder)
     assert good.outcome is not None
-    assert good.outcome.status is Status.PUBLISHED
+    assert good.outcome.status is Ending.PUBLISHED
     assert {"hls", "dash", "media", "poster.jpg"} | REPORTS <= desk.entries(good)
     assert Path(good.outcome.output).name.startswith("a-")
     assert text.error is not None
@@ -123,7 +123,7 @@ def test_review_publishes_nothing_until_a_person_allows_it(
     wish = {"policy": policy, "output": tmp_path / "out"}
     (held,) = desk.process(clips / "carphone_pristine.mp4", **wish)
     assert held.outcome is not None
-    assert held.outcome.status is Status.REVIEW
+    assert held.outcome.status is Ending.REVIEW
     assert desk.entries(held) == REPORTS
     (again,) = desk.process(clips / "carphone_pristine.mp4", **wish)
     assert again.already_done
@@ -132,7 +132,7 @@ def test_review_publishes_nothing_until_a_person_allows_it(
     released = desk.app.reviews.resolve(
         asset_id[:8], Action.ALLOW, reason="seen, fine", actor="Ada", progress=Silent()
     )
-    assert released.status is Status.PUBLISHED
+    assert released.status is Ending.PUBLISHED
     assert released.decision.actor == "person:Ada"
     assert {"hls", "media"} | REPORTS <= desk.entries(held)
     verdict = json.loads((Path(released.output) / "verdict.json").read_text())
@@ -159,7 +159,7 @@ def test_a_listed_file_is_blocked_before_any_encoding(
         clips / "carphone_pristine.mp4", output=tmp_path / "two", hashlists=[listed]
     )
     assert blocked.outcome is not None
-    assert blocked.outcome.status is Status.BLOCKED
+    assert blocked.outcome.status is Ending.BLOCKED
     assert blocked.outcome.encoded is None
     assert desk.entries(blocked) == REPORTS
     assert [timing.stage for timing in blocked.outcome.timings] == [
@@ -236,4 +236,4 @@ def test_an_incomplete_package_is_never_published(desk: Desk, clips: Path, tmp_p
     released = desk.app.reviews.resolve(
         held.asset.id, Action.ALLOW, reason="fine", actor="Ada", progress=Silent()
     )
-    assert released.status is Status.PUBLISHED
+    assert released.status is Ending.PUBLISHED

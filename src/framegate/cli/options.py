@@ -9,7 +9,7 @@ import typer
 
 from framegate.cli.progress import ProgressMode
 from framegate.domain.ladder import VideoCodec
-from framegate.domain.process import ScreenMode, VmafMode
+from framegate.domain.options import ScreenMode, VmafMode
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 Progress = Annotated[

@@ -37,7 +37,7 @@ class StageTiming:
 
 
 @dataclass(frozen=True, slots=True)
-class Capability:
+class Protection:
     """One protection of the sandbox on this machine, and why it is missing where it is."""
 
     name: str
@@ -65,6 +65,6 @@ class ReportInput:
     audio: tuple[EncodedAudio, ...] = ()
     package: PackageInfo | None = None
     timings: tuple[StageTiming, ...] = ()
-    sandbox: tuple[Capability, ...] = ()
+    sandbox: tuple[Protection, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # component, version
     samples: PurePath | None = None

@@ -11,8 +11,8 @@ from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import Chunk, EncodePlan
 from framegate.domain.media import MediaFacts
+from framegate.domain.options import VmafMode
 from framegate.domain.package import Packaged, Stills
-from framegate.domain.process import VmafMode
 from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
 from framegate.jobs import Answer, Steps
 from framegate.stages.encode import encode, hardware, ladder

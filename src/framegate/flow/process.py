@@ -16,11 +16,11 @@ from framegate.domain.limits import ProbeLimits
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
-from framegate.domain.report import Capability, PackageInfo, ReportInput
+from framegate.domain.report import PackageInfo, Protection, ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import PACKAGE, encode_all, require_package
 from framegate.flow.looking import probe_source, screen_source
-from framegate.flow.state import Encoded, Outcome, Published, Run, Screened, Status, Step
+from framegate.flow.state import Encoded, Ending, Outcome, Published, Run, Screened, Step
 from framegate.jobs import Answer, Steps
 from framegate.models.store import Models
 from framegate.stages.base import Clock
@@ -32,10 +32,10 @@ from framegate.storage.local import read_hashed, sha256_of, write_hashed
 PROCESS, RELEASE = "process", "release"
 SCREENING = "screening.json"
 AFTER = {
-    Action.ALLOW: Status.PUBLISHED,
-    Action.RESTRICT: Status.PUBLISHED,
-    Action.REVIEW: Status.REVIEW,
-    Action.BLOCK: Status.BLOCKED,
+    Action.ALLOW: Ending.PUBLISHED,
+    Action.RESTRICT: Ending.PUBLISHED,
+    Action.REVIEW: Ending.REVIEW,
+    Action.BLOCK: Ending.BLOCKED,
 }
 
 
@@ -48,7 +48,7 @@ class Workshop:
     clock: Clock
     limits: ProbeLimits
     encoders: Callable[[], Encoders]
-    sandbox: Callable[[], tuple[Capability, ...]]
+    sandbox: Callable[[], tuple[Protection, ...]]
     versions: tuple[tuple[str, str], ...]
 
 
@@ -160,7 +160,7 @@ class Flows:
         """Report, and publish where the verdict says so: one atomic step."""
         decision, encoded = known.decision, known.encoded
         status = AFTER[decision.verdict.action]
-        released = encoded if status is Status.PUBLISHED else None
+        released = encoded if status is Ending.PUBLISHED else None
         timings = tuple(run.timings)
         if released is not None:
             require_package(run, released)

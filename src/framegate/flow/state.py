@@ -18,9 +18,9 @@ from framegate.domain.frames import Coverage, Quality
 from framegate.domain.hashlist import HashList
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.media import MediaFacts
+from framegate.domain.options import ProcessOptions
 from framegate.domain.package import Packaged, Stills
 from framegate.domain.policy import Decision, Policy
-from framegate.domain.process import ProcessOptions
 from framegate.domain.report import StageTiming
 from framegate.errors import InputVanished
 from framegate.jobs import Steps
@@ -43,8 +43,8 @@ class Step(StrEnum):
     PUBLISH = "publish"
 
 
-class Status(StrEnum):
-    """How a flow ended."""
+class Ending(StrEnum):
+    """How a flow ended; the same words as in the catalog's `WorkStatus`."""
 
     PUBLISHED = "published"
     BLOCKED = "blocked"
@@ -100,7 +100,7 @@ class Published:
 class Outcome:
     """The result of a flow: enough to answer the person, and to go on after a review."""
 
-    status: Status
+    status: Ending
     asset: Asset
     facts: MediaFacts
     screened: Screened

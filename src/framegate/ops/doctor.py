@@ -15,13 +15,11 @@ from framegate.database import connect
 from framegate.errors import ComponentMissing, FramegateError
 from framegate.models import registry
 from framegate.security.sandbox.host import ForkServer
-from framegate.security.sandbox.limits import Limits
+from framegate.security.sandbox.limits import BRIEF
 from framegate.settings import Settings, cores
 from framegate.stages.encode import hardware
 from framegate.stages.encode.package import packager_path
 from framegate.storage.local import DataFolder
-
-_LIMITS = Limits(memory_bytes=1 << 30, cpu_s=60, wall_s=60.0, silence_s=60.0)
 
 _LITTLE_MEMORY = 2_000_000_000  # a 1080p job takes 1.2 GB (benchmarks/RESULTS.md)
 
@@ -105,7 +103,7 @@ def _sandbox(sandbox: ForkServer) -> Iterator[Check]:
 
 def _decoders(sandbox: ForkServer) -> Iterator[Check]:
     try:
-        answer = sandbox.run("framegate.media.decoders:list_", {}, fds={}, limits=_LIMITS)
+        answer = sandbox.run("framegate.media.decoders:list_", {}, fds={}, limits=BRIEF)
     except FramegateError as error:
         yield Check("decode", "decoders", State.FAILED, str(error), error.todo)
         return
@@ -137,7 +135,7 @@ def _encoders(sandbox: ForkServer) -> Iterator[Check]:
 
 def _packager(sandbox: ForkServer) -> str:
     program = packager_path()
-    answer = sandbox.execute([str(program), "--version"], readable=[], writable=[], limits=_LIMITS)
+    answer = sandbox.execute([str(program), "--version"], readable=[], writable=[], limits=BRIEF)
     return answer.strip().splitlines()[0] if answer.strip() else str(program)
 
 

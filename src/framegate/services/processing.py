@@ -10,7 +10,7 @@ from pathlib import Path
 
 from framegate.catalog.assets import Assets
 from framegate.domain.asset import Asset
-from framegate.domain.process import ProcessOptions
+from framegate.domain.options import ProcessOptions
 from framegate.errors import FramegateError, Internal
 from framegate.flow.state import Outcome
 from framegate.jobs import Interrupted

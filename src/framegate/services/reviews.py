@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from framegate.catalog.assets import Assets
 from framegate.catalog.works import Work, Works, WorkStatus
 from framegate.domain.asset import Asset
 from framegate.domain.codec import load
+from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Action, Verdict
-from framegate.domain.process import ProcessOptions
 from framegate.errors import CaseNotOpen
 from framegate.flow.state import Outcome
 from framegate.services.runner import Runner
@@ -55,7 +55,7 @@ class Reviews:
         work = self._open(asset.id)
         options = load(ProcessOptions, work.options)
         # the policy and lists have done their part: only the options are looked at from here on
-        wish = read_wish(_without_files(options), self._default_policy)
+        wish = read_wish(replace(options, policy=None, hashlists=()), self._default_policy)
         said = {"action": action.value, "reason": reason, "actor": actor}
         return self._runner.release(work, wish, said, progress)
 
@@ -69,13 +69,3 @@ class Reviews:
 def _case(work: Work) -> Case:
     outcome = load(Outcome, work.outcome)
     return Case(outcome.asset, outcome.decision.verdict, work.output)
-
-
-def _without_files(options: ProcessOptions) -> ProcessOptions:
-    return ProcessOptions(
-        output=options.output,
-        encode=options.encode,
-        screen=options.screen,
-        vmaf=options.vmaf,
-        details=options.details,
-    )

@@ -17,7 +17,7 @@ from framegate.domain.codec import dump, load
 from framegate.domain.policy import Action
 from framegate.errors import CaseNotOpen, DiskFull, FramegateError
 from framegate.flow.process import PROCESS, RELEASE, Flows
-from framegate.flow.state import Outcome, Run, Status
+from framegate.flow.state import Outcome, Run
 from framegate.jobs import Answer, Jobs, JobState, Leases
 from framegate.security.sandbox.host import MediaSandbox
 from framegate.services.wish import Wish
@@ -29,12 +29,8 @@ from framegate.storage.source import open_unchanged
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORTS = ("report.html", "report.json", "verdict.json")
+ENDED = frozenset({WorkStatus.PUBLISHED, WorkStatus.BLOCKED, WorkStatus.REVIEW})
 MANIFESTS = ("hls/master.m3u8", "dash/manifest.mpd", "poster.jpg")
-STATUS = {
-    Status.PUBLISHED: WorkStatus.PUBLISHED,
-    Status.BLOCKED: WorkStatus.BLOCKED,
-    Status.REVIEW: WorkStatus.REVIEW,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +177,7 @@ class Runner:
         outcome = load(Outcome, answer)
         done = replace(
             work,
-            status=STATUS[outcome.status],
+            status=WorkStatus(outcome.status),
             outcome=answer,
             error_code=None,
             error_message=None,
@@ -211,7 +207,7 @@ class Runner:
 
 def is_finished(work: Work) -> bool:
     """Whether a work is done and its own output is still there, not another work's in its place."""
-    if work.outcome is None or work.status not in STATUS.values():
+    if work.outcome is None or work.status not in ENDED:
         return False
     output = Path(work.output)
     if not is_intact(output, REPORTS):

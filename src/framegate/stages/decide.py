@@ -30,9 +30,8 @@ from framegate.domain.screening import Screening
 
 SEVERITY = {action: rank for rank, action in enumerate(Action)}  # mildest first, as declared
 
-PICTURE_LEVELS = frozenset(
-    {EXACT_LEVEL, "detectors", "signals"}
-)  # levels that look at every sample
+# levels that look at every sample
+PICTURE_LEVELS = frozenset({EXACT_LEVEL, "detectors", "signals"})
 
 GAP_TOLERANCE_S = 1e-6  # gaps reach decide as floats; exact times were rounded once
 

@@ -1,6 +1,6 @@
 """Clips made on the spot: small, exact, the same bytes every time.
 
-The one place outside `framegate.media` that imports ``av``: a test needs a writer. Every frame is
+Outside `framegate.media`, tests alone import ``av``: they need a writer. Every frame is
 drawn from its index alone, so what a decoder should show is known: `frame_index_of` reads the
 index back from the picture.
 """

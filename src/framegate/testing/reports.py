@@ -49,7 +49,7 @@ from framegate.domain.media import (
     VideoFacts,
 )
 from framegate.domain.policy import Decision, Policy, Verdict
-from framegate.domain.report import Capability, PackageInfo, ReportInput, StageTiming
+from framegate.domain.report import PackageInfo, Protection, ReportInput, StageTiming
 from framegate.domain.screening import Screening
 from framegate.stages.decide import decide
 
@@ -290,9 +290,9 @@ def report(samples_folder: Path | None, policy: Policy, *, samples: int = 24) ->
             StageTiming("publish", 1.1),
         ),
         sandbox=(
-            Capability("seccomp", active=True),
-            Capability("landlock", active=True, detail="ABI 4"),
-            Capability("network namespace", active=False, detail="not allowed in this container"),
+            Protection("seccomp", active=True),
+            Protection("landlock", active=True, detail="ABI 4"),
+            Protection("network namespace", active=False, detail="not allowed in this container"),
         ),
         versions=(("framegate", "0.1.0"), ("av", "19.0.2"), ("libx264", "165")),
         samples=samples_folder,

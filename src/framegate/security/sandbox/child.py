@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from framegate.errors import FramegateError
 from framegate.security.sandbox import jail, kernel, landlock, wire
-from framegate.security.sandbox.limits import Limits
+from framegate.security.sandbox.limits import CANNOT_START, Limits
 from framegate.security.sandbox.ring import ChildRing
 
-CANNOT_START = 127
 _TRACE_BYTES = 8 << 10
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _FACTS = ("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu", "/dev/urandom")

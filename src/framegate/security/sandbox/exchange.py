@@ -21,7 +21,7 @@ _DIE_S = 10.0  # to die after the order; freeing much memory takes a while
 
 
 @dataclass(frozen=True, slots=True)
-class Exit:
+class Ended:
     """How a child ended; ``code`` is negative for a signal."""
 
     code: int
@@ -34,7 +34,7 @@ class Exchange:
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name = name
-        self.ended: Exit | None = None
+        self.ended: Ended | None = None
         self._limits = limits
         self._control, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asked = False
@@ -104,7 +104,7 @@ class Exchange:
         if "refused" in news:
             raise Internal(f"{self.name} could not start", outcome.clean(news["refused"]))
         if "exit" in news:
-            self.ended = Exit(news["exit"], news["cpu_s"], news["peak_bytes"])
+            self.ended = Ended(news["exit"], news["cpu_s"], news["peak_bytes"])
 
     def finish(self) -> None:
         """Wait for the child's own end after it closed its channel; `MediaLimit`, `Stopped`."""

@@ -14,18 +14,17 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain.report import Capability
+from framegate.domain.report import Protection
 from framegate.errors import ComponentMissing, Internal, Stopped
 from framegate.security.sandbox import jail, outcome, wire
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.conversation import Conversation, Order, require
 from framegate.security.sandbox.exchange import Exchange, Tail
 from framegate.security.sandbox.launch import Launched
-from framegate.security.sandbox.limits import Limits, RingSpec
+from framegate.security.sandbox.limits import CANNOT_START, Limits, RingSpec
 from framegate.security.sandbox.usage import Usage
 
 OUTPUT_BYTES = 64 << 10
-CANNOT_START = 127  # as shells say it; sent by child.py
 # without these two a child is no sandbox; the others depend on the kernel's age and settings
 DEFAULT_REQUIRED = (jail.NO_NEW_PRIVILEGES, jail.SECCOMP)
 # A child can import nothing, and libraries import on first use: so the packages as a whole.
@@ -127,11 +126,11 @@ class ForkServer:
         """What children that have ended used, as the kernel counted it."""
         return self._used
 
-    def report(self) -> tuple[Capability, ...]:
+    def report(self) -> tuple[Protection, ...]:
         """What a child is protected by on this machine, found out by making one."""
         steps = self._steps()
         return tuple(
-            Capability(name, steps.get(name) == "", outcome.clean(steps.get(name, "unknown")))
+            Protection(name, steps.get(name) == "", outcome.clean(steps.get(name, "unknown")))
             for name in jail.ALL
         )
 

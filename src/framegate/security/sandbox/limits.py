@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CANNOT_START = 127  # exit code of a program that could not be started, as shells say it
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -19,6 +21,10 @@ class Limits:
     file_bytes: int = 0
     silence_s: float = 120.0
     threads: int = 256
+
+
+BRIEF = Limits(memory_bytes=1 << 30, cpu_s=60, wall_s=60.0, silence_s=60.0)
+"""For a question that takes a moment and touches no hostile byte."""
 
 
 @dataclass(frozen=True, slots=True)

