@@ -93,10 +93,13 @@ def connect(home: Path) -> sa.Engine:
         _migrate(engine)
     except sa.exc.DatabaseError as error:  # also of a file that is no database, or a broken one
         engine.dispose()
+        # "file is not a database", "disk image is malformed": not a matter of the moment
+        broken = not isinstance(error, sa.exc.OperationalError)
+        begin = "Restore it, or move it away to begin anew" if broken else "Run again"
         raise OutputNotWritable(
             f"the database {path} cannot be used",
             str(error.orig),
-            "Move it away to begin anew, restore it, or set FRAMEGATE_HOME to another folder",
+            f"{begin}, or set FRAMEGATE_HOME to another folder",
         ) from error
     return engine
 

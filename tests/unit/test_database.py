@@ -16,6 +16,6 @@ def test_a_broken_database_is_one_clear_error_and_left_alone(
 ) -> None:
     path = tmp_path / database.DATABASE_NAME
     path.write_bytes(content)
-    with pytest.raises(OutputNotWritable, match="Move it away"):
+    with pytest.raises(OutputNotWritable, match="Restore it"):
         database.connect(tmp_path)
     assert path.read_bytes() == content

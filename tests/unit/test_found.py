@@ -15,6 +15,13 @@ def test_a_folder_is_walked_without_loops_hidden_files_or_own_output(tmp_path: P
         "out/verdict.json",
         "out/preview.mp4",
         "out/media/x/init.mp4",
+        "unscreened/hls/master.m3u8",
+        "unscreened/dash/manifest.mpd",
+        "unscreened/media/x/init.mp4",
+        "unscreened/preview.mp4",
+        "home/framegate.sqlite",
+        "home/work/0/package/preview.mp4",
+        "home/own.mp4",
         "odd\nname 🎬.mov",
     ):
         path = tmp_path / name
@@ -25,7 +32,7 @@ def test_a_folder_is_walked_without_loops_hidden_files_or_own_output(tmp_path: P
     (tmp_path / "sub" / "dangling.mp4").symlink_to(tmp_path / "nowhere.mp4")
     (tmp_path / "folder.mp4").mkdir()
     found = [str(path.relative_to(tmp_path)) for path in find_videos([tmp_path])]
-    assert found == ["a.MKV", "b.mp4", "odd\nname 🎬.mov", "sub/c.webm"]
+    assert found == ["a.MKV", "b.mp4", "odd\nname 🎬.mov", "home/own.mp4", "sub/c.webm"]
 
 
 def test_a_named_path_is_taken_as_it_is(tmp_path: Path) -> None:

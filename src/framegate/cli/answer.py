@@ -25,13 +25,19 @@ def settings() -> Settings:
 
 def console() -> Console:
     """Stdout; wide when it is not a terminal, so that lines are not broken in a pipe."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False)
+    return Console(
+        width=None if sys.stdout.isatty() else 120,
+        highlight=False,
+        emoji=False,
+        markup=False,  # names, tags and reasons come from outside: brackets in them are brackets
+    )
 
 
 def print_json(value: object) -> None:
     """One document on stdout."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # bytes of a path that are no UTF-8 are lone surrogates: as JSON escapes they stay JSON
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
 
 
 def error_object(error: FramegateError) -> dict[str, object]:

@@ -10,7 +10,7 @@ from framegate.errors import ComponentMissing
 from framegate.ops.doctor import Check, State, examine
 from framegate.security.sandbox.host import ForkServer
 
-_MARKS = {State.OK: "[green]✓[/]", State.LIMITED: "[yellow]~[/]", State.FAILED: "[red]✗[/]"}
+_MARKS = {State.OK: ("✓", "green"), State.LIMITED: ("~", "yellow"), State.FAILED: ("✗", "red")}
 
 
 def doctor(*, as_json: options.Json = False) -> None:
@@ -29,11 +29,13 @@ def doctor(*, as_json: options.Json = False) -> None:
                     continue
                 if check.group != group:
                     group = check.group
-                    out.print(f"\n[bold]{group}[/]")
-                out.print(f" {_MARKS[check.state]} {check.name:<20}", end="")
+                    out.print(f"\n{group}", style="bold")
+                mark, colour = _MARKS[check.state]
+                out.print(f" {mark}", style=colour, end="")
+                out.print(f" {check.name:<20}", end="")
                 out.print(check.detail, markup=False)
                 if check.todo and check.state is not State.OK:
-                    out.print(f"   {'':<20}[dim]{check.todo}[/]")
+                    out.print(f"   {'':<20}{check.todo}", style="dim")
         failed = [check for check in checks if check.state is State.FAILED]
         if as_json:
             print_json({"ok": not failed, "checks": [asdict(check) for check in checks]})

@@ -25,6 +25,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from framegate.cli.show import safe
+
 
 class ProgressMode(StrEnum):
     """``auto`` is bars on a terminal, and one line a stage elsewhere."""
@@ -128,7 +130,7 @@ class Bars(Display):
                 for task in self._tasks.values():
                     self._progress.remove_task(task)
                 heading = Text(f"[{number}/{total}] ", style="bold")
-                self._progress.console.print(heading + Text(name))
+                self._progress.console.print(heading + Text(safe(name)))
             self._tasks.clear()
 
     @override

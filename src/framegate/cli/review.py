@@ -94,5 +94,5 @@ def _list(reviews: Reviews, *, as_json: bool) -> None:
     table = Table("asset", "name", "because", "report", box=None, pad_edge=False)
     for case in cases:
         words = "; ".join(reason.words for reason in case.verdict.reasons)
-        table.add_row(case.asset.id[:12], safe(case.asset.name), words, case.output)
+        table.add_row(case.asset.id[:12], safe(case.asset.name), safe(words), safe(case.output))
     console().print(table)

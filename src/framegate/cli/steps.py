@@ -37,7 +37,7 @@ def probe(
         out.print(f"{safe(str(path))}: {facts_line(probed.facts)}", markup=False)
         out.print(_facts_table(probed.facts))
         for warning in (*probed.facts.warnings, *probed.facts.dropped):
-            out.print(f"  note: {warning}", markup=False)
+            out.print(f"  note: {safe(warning)}", markup=False)
 
 
 def screen(
@@ -163,7 +163,7 @@ def _facts_table(facts: MediaFacts) -> Table:
     ]
     table = Table("", "claimed", "measured or used", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(safe, row))  # some of it is the file's own words
     return table
 
 
@@ -188,7 +188,7 @@ def _print_looked(path: Path, looked: ScreenResult) -> None:
     )
     table = Table("analyser", "status", "samples", "note", box=None, pad_edge=False)
     for run in looked.screening.runs:
-        table.add_row(run.analyser, run.status.value, str(run.samples_seen), run.reason)
+        table.add_row(run.analyser, run.status.value, str(run.samples_seen), safe(run.reason))
     out.print(table)
     best: dict[str, float] = {}
     for finding in looked.screening.findings:

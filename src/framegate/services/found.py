@@ -15,8 +15,10 @@ VIDEO_EXTENSIONS = frozenset(
         *("wmv", "y4m"),
     }
 )
-# What marks a folder as made by framegate: its own output is never its input.
-OUTPUT_MARKS = ("report.json", "verdict.json")
+# What marks a folder as made by framegate: its own output and work area are never its input.
+OUTPUT_FILES = {"report.json", "verdict.json"}
+PACKAGE_FOLDERS = {"hls", "dash", "media"}
+DATABASE, WORK_AREA = "framegate.sqlite", "work"
 
 
 def find_videos(paths: Iterable[Path]) -> Iterator[Path]:
@@ -33,9 +35,11 @@ def find_videos(paths: Iterable[Path]) -> Iterator[Path]:
                 yield path
             continue
         for parent, folders, files in os.walk(path):
-            if all(mark in files for mark in OUTPUT_MARKS):
+            if OUTPUT_FILES.issubset(files) or PACKAGE_FOLDERS.issubset(folders):
                 folders.clear()
                 continue
+            if DATABASE in files and WORK_AREA in folders:
+                folders.remove(WORK_AREA)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(files):
                 video = Path(parent, name)

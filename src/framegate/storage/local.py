@@ -28,9 +28,12 @@ class DataFolder:
         self.leases = home / "leases"
         self._work = home / "work"
         self._min_free_bytes = min_free_bytes
+        _require_text(home)
         with atomic.writing(f"the data folder {home}"):
-            for folder in (home, self.leases, self._work):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # a folder that was there before keeps its mode: it may be anybody's, even /tmp
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.leases, self._work):
+                folder.mkdir(mode=0o700, exist_ok=True)
                 folder.chmod(0o700)
 
     def work(self, asset_id: str, options_key: str) -> Path:
@@ -76,6 +79,7 @@ class DataFolder:
 
     def require_writable(self, output: Path) -> None:
         """Raise `OutputNotWritable` unless folders can be made in ``output`` (made if needed)."""
+        _require_text(output)
         with atomic.writing(str(output)):
             output.mkdir(parents=True, exist_ok=True)
             if not os.access(output, os.W_OK | os.X_OK):
@@ -84,6 +88,15 @@ class DataFolder:
             probe = output / f"{atomic.TEMPORARY}probe-{os.getpid()}"
             probe.mkdir()
             probe.rmdir()
+
+
+def _require_text(folder: Path) -> None:
+    """Databases, manifests and reports name the folder: its name must be text."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        raise OutputNotWritable(f"{shown} cannot be used", "its name is not UTF-8") from error
 
 
 def clear_unfinished(folder: Path) -> None:
