@@ -29,6 +29,7 @@ bench: $(VENV)/.dev .clips/.done
 
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/reference.py
+	$(BIN)/python scripts/third_party.py
 
 setup: $(VENV)/.run
 
