@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import typer.main
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
@@ -39,8 +41,13 @@ def _cli() -> str:
         usage = " ".join([name, "[OPTIONS]", *(_metavar(a) for a in arguments)])
         parts.append(f"```\n{usage}\n```\n")
         if options:
-            rows = [f"| {_flags(o)} | {_default(o)} | {_cell(o.help or '')} |" for o in options]
-            parts.append("| option | default | meaning |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+            rows = [f"| `{_metavar(a)}` | | {_cell(a.help or '')} |" for a in arguments]
+            rows += [f"| {_flags(o)} | {_default(o)} | {_meaning(o)} |" for o in options]
+            parts.append(
+                "| argument or option | default | meaning |\n|---|---|---|\n"
+                + "\n".join(rows)
+                + "\n"
+            )
     return "\n".join(parts)
 
 
@@ -66,9 +73,16 @@ def _flags(option: TyperOption) -> str:
 
 
 def _default(option: TyperOption) -> str:
-    if option.default is None or callable(option.default) or option.is_flag:
+    if option.default in {None, ""} or callable(option.default) or option.is_flag:
         return ""
     return f"`{getattr(option.default, 'value', option.default)}`"
+
+
+def _meaning(option: TyperOption) -> str:
+    kind = option.type_descriptor.annotation
+    if not (isinstance(kind, type) and issubclass(kind, Enum)):
+        return _cell(option.help or "")
+    return _cell(f"{option.help or ''} One of {', '.join(f'`{each.value}`' for each in kind)}.")
 
 
 def _cell(text: str) -> str:

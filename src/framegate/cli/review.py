@@ -91,7 +91,8 @@ def _list(reviews: Reviews, *, as_json: bool) -> None:
     if not cases:
         console().print("Nothing waits for a person.")
         return
-    table = Table("asset", "name", "because", "report", box=None, pad_edge=False)
+    table = Table("asset", "name", "because", box=None, pad_edge=False)
+    table.add_column("report", overflow="fold")  # a path that is cut short opens nothing
     for case in cases:
         words = "; ".join(reason.words for reason in case.verdict.reasons)
         table.add_row(case.asset.id[:12], safe(case.asset.name), safe(words), safe(case.output))
