@@ -30,6 +30,7 @@ from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
+from framegate.storage.atomic import TEMPORARY
 from framegate.testing.sandbox import InProcessCall, InProcessSandbox
 
 FRAMES = 100
@@ -287,12 +288,12 @@ def test_a_run_that_was_killed_leaves_nothing_that_is_mistaken_for_done(
     folders = [context.work / "chunks" / receipt.id for receipt in first]
     # killed between the files and the receipt; killed while the receipt was written
     (folders[0] / encode.RECEIPT).unlink()
-    (folders[0] / "low.nut.part").write_bytes(b"half")
+    (folders[0] / f"{TEMPORARY}half").write_bytes(b"half")
     receipt = folders[1] / encode.RECEIPT
     receipt.write_bytes(receipt.read_bytes()[:100])
     assert run_chunks(context, path, facts, plan, encoders) == first
     assert len(sandbox.tasks) == 2 * len(plan.chunks)
-    assert not list(context.work.rglob("*.part"))
+    assert list(context.work.rglob(f"{TEMPORARY}*")) == [folders[0] / f"{TEMPORARY}half"]
 
 
 def test_what_the_bytes_depend_on_is_in_the_chunks_name(tmp_path: Path) -> None:

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-type Json = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
-
+from framegate.errors import Internal
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
@@ -39,8 +35,15 @@ def dump(value: object) -> dict[str, Any]:
 
 
 def load[T](kind: type[T], data: object) -> T:
-    """JSON types to a dataclass, validated; raises ``pydantic.ValidationError``."""
-    return cast("T", _adapter(kind).validate_python(data))
+    """JSON types to a dataclass, validated. Raises `Internal`: what framegate's own parts said is
+    not what they say.
+    """
+    try:
+        return cast("T", _adapter(kind).validate_python(data))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise Internal(f"no {kind.__name__} could be read", f"{place}: {first['msg']}") from error
 
 
 @dataclass(frozen=True, slots=True)

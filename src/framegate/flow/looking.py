@@ -10,11 +10,12 @@ from framegate.models.store import Models
 from framegate.stages.probe import probe
 from framegate.stages.screen.analysers import catalogue
 from framegate.stages.screen.screen import screen
+from framegate.storage.source import reopened
 
 
 def probe_source(run: Run, limits: ProbeLimits) -> MediaFacts:
     """What the source is; raises what probe raises."""
-    with run.opened() as fd:
+    with reopened(run.source) as fd:
         return probe(
             run.context, fd, name=run.asset.name, size_bytes=run.asset.size_bytes, limits=limits
         )
@@ -30,7 +31,7 @@ def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
         and (wanted.speech or not name.startswith("speech."))
     ]
     panel = catalogue.build(models, lists=run.lists, source_sha256=run.asset.sha256, names=names)
-    with run.opened() as fd:
+    with reopened(run.source) as fd:
         screening = screen(
             run.context,
             fd,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +20,6 @@ from framegate.domain.options import ProcessOptions
 from framegate.domain.package import Packaged, Stills
 from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
-from framegate.errors import InputVanished
 from framegate.jobs import Steps
 from framegate.stages.base import StageContext
 
@@ -128,25 +125,6 @@ class Run:
     job_id: str
     chunks_at_once: int = 1
     timings: list[StageTiming] = field(default_factory=list)
-
-    @property
-    def source_path(self) -> Path:
-        """A path that opens the same file anew, with an offset of its own."""
-        return Path(f"/proc/self/fd/{self.source}")
-
-    @contextmanager
-    def opened(self) -> Iterator[int]:
-        """The source on a descriptor of its own."""
-        try:
-            fd = os.open(self.source_path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise InputVanished(
-                f"{self.asset.name} cannot be read", error.strerror or ""
-            ) from error
-        try:
-            yield fd
-        finally:
-            os.close(fd)
 
     def step[T](self, steps: Steps, name: Step, kind: type[T], work: Callable[[], T]) -> T:
         """Do one step, or take its recorded answer; either way note how long it took."""

@@ -50,7 +50,8 @@ def atomic_file(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
     with writing(path.name):
         try:
-            fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, mode)
+            # readable too: muxers look back at what they wrote
+            fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, mode)
             with os.fdopen(fd, "wb") as stream:
                 yield stream
                 stream.flush()

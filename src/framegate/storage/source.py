@@ -76,6 +76,21 @@ def opened(source: SourceFile) -> Iterator[int]:
         os.close(fd)
 
 
+@contextmanager
+def reopened(fd: int) -> Iterator[int]:
+    """The file behind ``fd`` on a descriptor of its own, read-only: duplicates share one offset.
+    Raises `InputVanished`.
+    """
+    try:
+        again = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise vanished("The source", error) from error
+    try:
+        yield again
+    finally:
+        os.close(again)
+
+
 def mark(path: Path, found: os.stat_result) -> SourceFile:
     """The mark of an open file."""
     return SourceFile(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -45,7 +44,10 @@ from framegate.domain.slots import SlotRule
 from framegate.errors import FramegateError, Internal, Undecodable
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode.files import Feed, disk, opened_again, sha256, verify, written_whole
+from framegate.stages.encode.files import Feed, verify
+from framegate.storage.atomic import atomic_file, write_bytes, writing
+from framegate.storage.local import sha256_of
+from framegate.storage.source import reopened
 
 CONTRACT = 1
 """Raise when the encode tasks change so that bytes differ: old chunks are then not reused."""
@@ -111,19 +113,17 @@ def encode_chunk(
         if on_frames and isinstance(frames := said.get("frames"), int):
             on_frames(min(frames, chunk.frames))
 
-    with disk(folder), ExitStack() as open_files:
+    with writing(folder.name), ExitStack() as open_files:
         folder.mkdir(parents=True, exist_ok=True)
-        source = open_files.enter_context(opened_again(fd))
+        source = open_files.enter_context(reopened(fd))
         outs = {
-            rendition.name: open_files.enter_context(
-                written_whole(folder / f"{rendition.name}.nut")
-            )
+            rendition.name: open_files.enter_context(atomic_file(folder / f"{rendition.name}.nut"))
             for rendition in plan.renditions
         }
         answer = context.sandbox.run(
             "framegate.media.chunk:encode",
             codec.dump(work),
-            fds={"source": source} | {f"out.{name}": out for name, out in outs.items()},
+            fds={"source": source} | {f"out.{name}": out.fileno() for name, out in outs.items()},
             limits=_limits(plan.renditions, chunk.frames / plan.grid.frame_rate),
             on_message=message,
         )
@@ -136,8 +136,7 @@ def encode_chunk(
         ),
         done=codec.load(ChunkDone, answer),
     )
-    with disk(folder), written_whole(folder / RECEIPT) as out:
-        os.write(out, json.dumps(codec.dump(receipt)).encode())
+    write_bytes(folder / RECEIPT, json.dumps(codec.dump(receipt)).encode())
     if on_frames:
         on_frames(chunk.frames)
     return receipt
@@ -177,14 +176,14 @@ def join_rendition(
     )
     path = context.work / "video" / f"{rendition.name}.mp4"
     length = plan.grid.frames / plan.grid.frame_rate
-    with disk(path), Feed(context.work, files) as feed:
+    with writing(path.name), Feed(context.work, files) as feed:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(path) as out:
+        with atomic_file(path) as out:
             try:
                 context.sandbox.run(
                     "framegate.media.join:video",
                     codec.dump(work),
-                    fds={"chunks": feed.fd, "out": out},
+                    fds={"chunks": feed.fd, "out": out.fileno()},
                     limits=_limits([rendition], length),
                 )
             except FramegateError:
@@ -217,14 +216,14 @@ def encode_audio(
         max_pixels=facts.video.decoder_pixels,
     )
     path = context.work / "audio" / f"{audio.name}.mp4"
-    with disk(path), opened_again(fd) as source:
+    with writing(path.name), reopened(fd) as source:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with written_whole(path) as out:
+            with atomic_file(path) as out:
                 answer = context.sandbox.run(
                     "framegate.media.audio:encode",
                     codec.dump(work),
-                    fds={"source": source, "out": out},
+                    fds={"source": source, "out": out.fileno()},
                     limits=Limits(
                         memory_bytes=2 << 30,
                         cpu_s=3600 + int(length),
@@ -248,7 +247,7 @@ def _receipt(work: Path, path: Path, name: str) -> ChunkReceipt | None:
     """A finished chunk's receipt, when it is whole and its files are what it says."""
     try:
         receipt = codec.load(ChunkReceipt, json.loads(path.read_bytes()))
-    except (OSError, ValueError):
+    except (OSError, ValueError, Internal):
         return None  # not there, or cut short: the chunk is encoded again
     return receipt if receipt.id == name and intact(work, receipt) else None
 
@@ -264,7 +263,7 @@ def _file(work: Path, path: Path, rendition: str) -> ChunkFile:
     return ChunkFile(
         rendition=rendition,
         path=str(path.relative_to(work)),
-        sha256=sha256(path),
+        sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
     )
 

@@ -1,78 +1,26 @@
-"""Files of the encode: written whole or not at all, hashed, fed to a task through one pipe."""
+"""Files of finished chunks: held to their receipts, fed to a task through one pipe."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from framegate.domain.encoding import ChunkFile
-from framegate.errors import DiskFull, Internal, OutputNotWritable
+from framegate.errors import Internal
+from framegate.storage.local import sha256_of
 
 BLOCK = 1 << 20
-
-
-@contextmanager
-def disk(path: Path) -> Iterator[None]:
-    """Raises `DiskFull` and `OutputNotWritable` for what the system says of ``path``."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                f"{path.name} cannot be written", "no space left on the device"
-            ) from error
-        raise OutputNotWritable(f"{path.name} cannot be written", error.strerror or "") from error
-
-
-@contextmanager
-def opened_again(fd: int) -> Iterator[int]:
-    """The same file with an offset of its own, read-only."""
-    again = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield again
-    finally:
-        os.close(again)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[int]:
-    """A descriptor whose bytes become ``path`` when the block ends well: fsync, then rename."""
-    part = path.with_name(f"{path.name}.part")
-    fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            yield fd
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        part.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def sha256(path: Path) -> str:
-    """Of a file's bytes, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verify(work: Path, file: ChunkFile) -> None:
     """Raises `Internal` when a chunk's file is not its receipt's, `OSError` as it comes."""
     path = work / file.path
-    if path.stat().st_size != file.size_bytes or sha256(path) != file.sha256:
+    if path.stat().st_size != file.size_bytes or sha256_of(path) != file.sha256:
         raise _changed(file)
 
 

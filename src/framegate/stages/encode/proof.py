@@ -23,7 +23,7 @@ from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.errors import InputVanished
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode.files import opened_again
+from framegate.storage.source import reopened
 
 SPREAD_EVERY_S = 30  # one spread window for each half minute …
 MOST_SPREAD = 10  # … up to this many
@@ -95,7 +95,7 @@ def prove(
         context.progress.advance("proof", float(message.get("frames", 0)))
 
     with ExitStack() as stack:
-        fds = {"source": stack.enter_context(opened_again(fd))}
+        fds = {"source": stack.enter_context(reopened(fd))}
         for encoded in videos:
             path = context.work / encoded.path
             fds[f"in.{encoded.rendition.name}"] = _open(path, stack)

@@ -6,7 +6,6 @@ that there are never more than `MOST_THUMBNAILS`.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -23,10 +22,11 @@ from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, 
 from framegate.domain.media import decoder_pixels
 from framegate.domain.package import Stills
 from framegate.domain.stills import PosterWork, PreviewWork, ThumbnailWork
-from framegate.errors import DiskFull, Internal, OutputNotWritable
+from framegate.errors import Internal
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.limits import Limits, RingSpec
 from framegate.stages.base import StageContext
+from framegate.storage.atomic import writing
 
 POSTER, THUMBNAILS, PREVIEW, SPRITES = "poster.jpg", "thumbnails.vtt", "preview.mp4", "sprites"
 
@@ -36,7 +36,9 @@ MOST_THUMBNAILS = 5 * COLUMNS * ROWS
 POSTER_LONG_SIDE = 1280
 JPEG_QUALITY = 82
 
-_TASKS = "framegate.media.stills"
+THUMBNAILS_TASK = "framegate.media.stills:thumbnails"
+POSTER_TASK = "framegate.media.stills:poster"
+PREVIEW_TASK = "framegate.media.stills:preview"
 _LIMITS = Limits(memory_bytes=1 << 30)
 
 type Pixels = NDArray[np.uint8]
@@ -66,7 +68,7 @@ def make_stills(
     sheets = _Sheets(out / SPRITES, plan, every)
     size = fit(smallest.rendition, width=THUMBNAIL_WIDTH)
     work = ThumbnailWork(plan.grid, every, *size, _bound(smallest))
-    _frames(context, "thumbnails", work, smallest, sheets.add)
+    _frames(context, THUMBNAILS_TASK, work, smallest, sheets.add)
     names = sheets.close()
     _write(out / THUMBNAILS, webvtt(sheets.cells, plan).encode())
     _preview(context, smallest, audios[:1], out / PREVIEW)
@@ -176,7 +178,7 @@ def _poster(
     frame = min(max(0, int(at * plan.grid.frame_rate)), plan.grid.frames - 1)
     work = PosterWork(plan.grid, frame, width, height, _bound(video))
     found: list[Pixels] = []
-    _frames(context, "poster", work, video, lambda _, pixels: found.append(pixels))
+    _frames(context, POSTER_TASK, work, video, lambda _, pixels: found.append(pixels))
     if not found:
         raise Internal("There is no poster", "the task sent no frame")
     return found[0]
@@ -192,7 +194,7 @@ def _frames(
     with ExitStack() as stack:
         fd = _open(context.work / video.path, os.O_RDONLY, stack)
         context.sandbox.run(
-            f"{_TASKS}:{task}",
+            task,
             codec.dump(work),
             fds={"video": fd},
             limits=_LIMITS,
@@ -218,7 +220,7 @@ def _preview(
             packets = int(seconds * audio.audio.sample_rate / 1024) + 1
         fds["out"] = _open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, stack)
         context.sandbox.run(
-            f"{_TASKS}:preview",
+            PREVIEW_TASK,
             codec.dump(PreviewWork(video.frames, packets, _bound(video))),
             fds=fds,
             limits=Limits(memory_bytes=1 << 30, file_bytes=2 * size + (16 << 20)),
@@ -236,17 +238,12 @@ def _jpeg(pixels: Pixels) -> bytes:
 
 
 def _open(path: Path, flags: int, stack: ExitStack) -> int:
-    try:
+    with writing(path.name):
         fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise OutputNotWritable(f"{path.name} cannot be opened", error.strerror or "") from error
     stack.callback(os.close, fd)
     return fd
 
 
 def _write(path: Path, data: bytes) -> None:
-    try:
+    with writing(path.name):
         path.write_bytes(data)
-    except OSError as error:
-        kind = DiskFull if error.errno == errno.ENOSPC else OutputNotWritable
-        raise kind(f"{path.name} cannot be written", error.strerror or "") from error

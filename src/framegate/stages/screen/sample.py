@@ -6,10 +6,8 @@ Everything that comes out of the child is checked here before it is believed.
 from __future__ import annotations
 
 import math
-import os
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -19,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
 
 from framegate.domain.codec import load
 from framegate.domain.frames import (
@@ -76,16 +73,6 @@ def video_request(video: VideoFacts, rule: SamplingRule, *, skip: bool) -> dict[
         "max_pixels": video.decoder_pixels,
         "threads": 1,  # the least CPU; decoding overlaps with the models in another process
     }
-
-
-@contextmanager
-def reopened(fd: int) -> Iterator[int]:
-    """The same file under a descriptor of its own: an offset is shared by duplicates."""
-    again = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield again
-    finally:
-        os.close(again)
 
 
 def decode_limits(video: VideoFacts) -> Limits:
@@ -169,10 +156,7 @@ class Decoding:
 
     def on_frame(self, header: FrameHeader, pixels: NDArray[np.uint8]) -> None:
         """One sample."""
-        try:
-            meta = load(_Meta, header.meta)
-        except ValidationError as error:
-            raise _nonsense("a sample") from error
+        meta = load(_Meta, header.meta)
         height, width, channels = pixels.shape
         ascends = self._last_pts is None or meta.pts > self._last_pts
         if channels != 3 or not ascends or not 0 <= meta.shot <= len(self.samples):  # noqa: PLR2004 - RGB; a shot has at least one sample

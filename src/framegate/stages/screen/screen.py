@@ -33,11 +33,11 @@ from framegate.stages.screen.sample import (
     TASK,
     Decoding,
     decode_limits,
-    reopened,
     save_preview,
     video_request,
 )
 from framegate.stages.screen.sound import listen
+from framegate.storage.source import reopened
 
 STAGE = "screen"
 SAMPLES = "samples"

@@ -19,7 +19,7 @@ from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.base import StageContext
 from framegate.stages.screen.cascade import Listening, Seen
 from framegate.stages.screen.protocol import SOUND_RATE, AudioAnalyser
-from framegate.stages.screen.sample import reopened
+from framegate.storage.source import reopened
 
 TASK = "framegate.media.audio_samples:decode"
 BLOCK_S = 30
