@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import configparser
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -42,3 +45,33 @@ def test_swallowed_errors_are_none() -> None:
                 )
                 idle = all(isinstance(step, ast.Pass) for step in node.body)
                 assert not (broad and idle), f"{module.name}:{node.lineno}"
+
+
+TASK = re.compile(r"framegate(?:\.\w+)+:\w+")
+
+
+def test_every_task_named_in_a_string_is_there_and_takes_a_call() -> None:
+    named = {
+        node.value
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and TASK.fullmatch(node.value)
+    }
+    assert len(named) > 10
+    for name in named:
+        module, _, function = name.partition(":")
+        task = getattr(importlib.import_module(module), function)
+        assert list(inspect.signature(task).parameters) == ["call"], name
+
+
+def test_what_calls_itself_pure_is_held_to_it() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(SOURCE.parents[1] / ".importlinter")
+    held = contracts["importlinter:contract:pure"]["source_modules"].split()
+    for module in MODULES:
+        first = (ast.get_docstring(ast.parse(module.read_text("utf-8"))) or "").partition("\n\n")[0]
+        name = ".".join(("framegate", *module.relative_to(SOURCE).with_suffix("").parts))
+        if re.search(r"\bpure\b", first, re.IGNORECASE):
+            assert any(name == one or name.startswith(f"{one}.") for one in held), name

@@ -1,4 +1,4 @@
-"""What a probe refuses, and in which words. Pure but for the values it is given."""
+"""What a probe refuses, and in which words."""
 
 from __future__ import annotations
 
