@@ -15,6 +15,8 @@ from framegate.errors import FramegateError
 from framegate.observability import logs
 from framegate.settings import Settings, load
 
+UNBROKEN = 5000  # columns: a path longer than Linux allows would be needed to break a line
+
 
 def settings() -> Settings:
     """Read the settings, and log as they say from here on."""
@@ -26,7 +28,7 @@ def settings() -> Settings:
 def console() -> Console:
     """Stdout; wide when it is not a terminal, so that lines are not broken in a pipe."""
     return Console(
-        width=None if sys.stdout.isatty() else 120,
+        width=None if sys.stdout.isatty() else UNBROKEN,
         highlight=False,
         emoji=False,
         markup=False,  # names, tags and reasons come from outside: brackets in them are brackets

@@ -71,7 +71,7 @@ def print_result(out: Console, result: ProcessResult) -> None:
     table.add_column(overflow="fold")
     for label, text in _rows(result, outcome):
         table.add_row(label, Text(text))
-    out.print(Group(head, Padding(table, (0, 0, 1, 2))))
+    out.print(Group(head, Padding(table, (0, 0, 1, 2), expand=False)))
 
 
 def tally(results: Sequence[ProcessResult]) -> str:
