@@ -9,9 +9,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate.domain.findings import AnalyserRun, Finding, Span, Status
+from framegate.domain.findings import AnalyserRun, Finding, Status
 from framegate.domain.labels import covers
 from framegate.domain.policy import Action, Policy, Rule
+from framegate.domain.span import Span
 from framegate.stages.decide import SEVERITY, decide
 from framegate.testing.reports import media_facts, screening
 
@@ -55,6 +56,7 @@ def rules(draw: st.DrawFn, index: int, *, calibration: bool | None = None) -> Ru
         audience=draw(audiences) if action is Action.RESTRICT else "",
         require_calibration=draw(st.booleans()) if calibration is None else calibration,
         min_samples=draw(st.integers(1, 3)),
+        min_analysers=draw(st.integers(1, 2)),
     )
 
 

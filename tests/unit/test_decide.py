@@ -7,9 +7,10 @@ from fractions import Fraction
 
 import pytest
 
-from framegate.domain.findings import AnalyserRun, Finding, Span, Status
+from framegate.domain.findings import AnalyserRun, Finding, Status
 from framegate.domain.frames import LevelCoverage
 from framegate.domain.policy import Action, Policy, Rule, Verdict
+from framegate.domain.span import Span
 from framegate.stages.decide import decide
 from framegate.testing.reports import media_facts, screening
 
@@ -107,6 +108,16 @@ def test_min_samples_counts_samples_not_findings() -> None:
     one = (seen("sexual.explicit", sample=3), seen("sexual.suggestive", sample=3))
     assert judge(rule, *one).action is Action.ALLOW
     assert judge(rule, *one, seen(sample=4)).action is Action.REVIEW
+
+
+def test_min_analysers_wants_agreement_on_the_same_sample() -> None:
+    rule = replace(BLOCK, action=Action.REVIEW, min_analysers=2)
+    other = seen(analyser="other")
+    assert judge(rule, seen(), seen(sample=1)).action is Action.ALLOW
+    assert judge(rule, seen(), replace(other, sample=1)).action is Action.ALLOW
+    assert judge(rule, seen(), replace(other, raw_score=0.4)).action is Action.ALLOW
+    assert judge(rule, seen(), other).action is Action.REVIEW
+    assert judge(rule, seen(analyser="lists")).action is Action.REVIEW, "exact needs no second"
 
 
 def test_a_score_that_is_no_number_goes_to_a_person() -> None:

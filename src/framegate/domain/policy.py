@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from framegate.domain.findings import Finding, Span, Status
+from framegate.domain.findings import Finding, Status
+from framegate.domain.span import Span
 
 
 class Action(StrEnum):
@@ -32,6 +33,7 @@ class Rule:
     audience: str = ""  # for restrict, for example "18+"
     require_calibration: bool = True  # only then may a detector block
     min_samples: int = 1  # findings at or over the threshold that it takes
+    min_analysers: int = 1  # different ones that must agree on a sample for it to count
     reason: str = ""  # words for the creator
     dsa_category: str = ""  # EU DSA statement-of-reasons category
     escalate: bool = False  # a match goes to the people named for emergencies, whatever follows

@@ -73,6 +73,9 @@ class RuleEntry(BaseModel):
     min_samples: Annotated[
         int, Field(ge=1, le=1000, description="Distinct samples at or over the threshold")
     ] = 1
+    min_analysers: Annotated[
+        int, Field(ge=1, le=20, description="Different analysers that must agree on a sample")
+    ] = 1
     reason: Annotated[str, Field(min_length=1, max_length=500, description="Words for the creator")]
     dsa_category: Annotated[
         DsaCategory | Literal[""], Field(description="EU DSA statement-of-reasons category")
@@ -159,6 +162,7 @@ def load_policy(data: bytes, name: str = "policy") -> Policy:
                 audience=rule.audience,
                 require_calibration=rule.require_calibration,
                 min_samples=rule.min_samples,
+                min_analysers=rule.min_analysers,
                 reason=rule.reason,
                 dsa_category=rule.dsa_category,
                 escalate=rule.escalate,

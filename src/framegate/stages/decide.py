@@ -18,15 +18,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Span, Status
+from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status
 from framegate.domain.labels import covers
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Policy, Reason, Rule, Verdict
 from framegate.domain.screening import Screening
+from framegate.domain.span import Span
 
 SEVERITY = {action: rank for rank, action in enumerate(Action)}  # mildest first, as declared
 
@@ -163,9 +164,11 @@ def _rules(screening: Screening, policy: Policy) -> Iterable[Reason]:
     findings = [f for f in set(screening.findings) if f.status is Status.OK]
     for rule in policy.rules:
         ours = [f for f in findings if covers(rule.label, f.label)]
-        hits = [f for f in ours if f.analyser in exact or _at_least(f, rule.threshold)]
+        over = [f for f in ours if f.analyser in exact or _at_least(f, rule.threshold)]
+        hits = _agreed(over, rule.min_analysers, exact)
         if _places(hits) >= rule.min_samples:
-            firm = [f for f in hits if f.analyser in exact or _calibrated(f)]
+            sure = [f for f in hits if f.analyser in exact or _calibrated(f)]
+            firm = _agreed(sure, rule.min_analysers, exact)
             yield _reason(rule, hits, firm)
         unknown = [f for f in ours if f.analyser not in exact and f.number is None]
         if unknown and rule.action is not Action.ALLOW:
@@ -209,9 +212,29 @@ def _calibrated(finding: Finding) -> bool:
     return finding.score is not None and finding.calibration_id is not None
 
 
+def _agreed(findings: Iterable[Finding], analysers: int, exact: Collection[str]) -> list[Finding]:
+    """Those of places where so many different analysers hit; an exact match needs no second."""
+    places: dict[_Place, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        places[_place(finding)].append(finding)
+    return [
+        finding
+        for found in places.values()
+        if len({f.analyser for f in found}) >= analysers or any(f.analyser in exact for f in found)
+        for finding in found
+    ]
+
+
 def _places(findings: Iterable[Finding]) -> int:
-    """Distinct samples; what has none (speech) counts by its span, what has neither, once."""
-    return len({(f.sample, None if f.sample is not None else f.span) for f in findings})
+    return len({_place(finding) for finding in findings})
+
+
+type _Place = tuple[int | None, Span | None]
+
+
+def _place(finding: Finding) -> _Place:
+    """The sample; what has none (speech) is placed by its span, what has neither is one place."""
+    return (finding.sample, None if finding.sample is not None else finding.span)
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
