@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from framegate.domain.findings import Finding, Span, Status
+from framegate.domain.findings import Finding, Status
 from framegate.domain.policy import Action, Policy
 from framegate.domain.policy_file import load_policy
 from framegate.domain.report import ReportInput
+from framegate.domain.span import Span
 from framegate.errors import OutputNotWritable
 from framegate.stages.report import write_report
 from framegate.stages.report.evidence import BLUR_PX, blurred, contact_sheet, sensitive_samples

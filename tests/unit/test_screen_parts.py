@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from framegate.domain.frames import Interval, PictureSignals
+from framegate.domain.frames import PictureSignals
+from framegate.domain.span import Span
 from framegate.media.luma import Luma, shrink
 from framegate.media.signals import FrameMeter
 from framegate.media.texture import measure_texture
@@ -52,7 +53,7 @@ def test_within_a_shot_the_active_area_only_grows() -> None:
     assert finder.active(1, barred(top=46)).top == 46
 
 
-def decode(*lost: Interval) -> DecodeFacts:
+def decode(*lost: Span) -> DecodeFacts:
     return DecodeFacts(100, 90, 0, "full", "asked for", lost)
 
 
@@ -75,7 +76,7 @@ def test_the_largest_gap_counts_the_ends_and_the_worst_analyser() -> None:
 
 
 def test_a_stretch_that_could_not_be_decoded_breaks_the_promise() -> None:
-    hole = Interval(Fraction(1), Fraction(3))
+    hole = Span(Fraction(1), Fraction(3))
     coverage = cover(decode(hole), seconds(0, 6), {}, end=Fraction(3), max_gap=Fraction(1))
     assert not coverage.met
 
@@ -112,7 +113,7 @@ def score(sample: PictureSignals | None = None, **changed: object) -> float:
 
 def test_the_best_is_100_and_each_fault_costs() -> None:
     assert score() == 100.0
-    frozen = [Interval(Fraction(0), Fraction(8)), Interval(Fraction(2), Fraction(6))]
+    frozen = [Span(Fraction(0), Fraction(8)), Span(Fraction(2), Fraction(6))]
     for worse in (
         score(short_side=240),
         score(signals(sharpness=0.01)),

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from framegate.cli.answer import error_object
 from framegate.domain.codec import dump
+from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Verdict
 from framegate.flow.state import Ending, Outcome
@@ -111,7 +112,7 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
     )
     if not result.already_done:
         rows.append(("took", f"{wall:.1f} s ({stages})" if stages else f"{wall:.1f} s"))
-    rows.append(("report", str(Path(outcome.output) / "report.html")))
+    rows.append(("report", str(Path(outcome.output) / REPORT_PAGE)))
     if outcome.status is Ending.REVIEW:
         rows.append(("next", f'framegate review {outcome.asset.id} --allow|--block --reason "…"'))
     return rows

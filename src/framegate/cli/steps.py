@@ -16,6 +16,7 @@ from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import facts_line, reasons, safe
 from framegate.domain.codec import dump
+from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.services.single import ScreenResult
 
@@ -197,4 +198,4 @@ def _print_looked(path: Path, looked: ScreenResult) -> None:
     for label, score in sorted(best.items(), key=lambda item: -item[1]):
         out.print(f"  {label}: highest raw score {score:.2f}", markup=False)
     if looked.output:
-        out.print(str(looked.output / "report.html"), markup=False)
+        out.print(str(looked.output / REPORT_PAGE), markup=False)

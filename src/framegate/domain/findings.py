@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
+
+from framegate.domain.span import Span
 
 EXACT_LEVEL = "hash"
 """Analysers of this level match known bytes and hashes: evidence, not a model's opinion."""
@@ -18,14 +19,6 @@ class Status(StrEnum):
     UNAVAILABLE = "unavailable"  # asked for, cannot: no model, unsupported language
     SKIPPED = "skipped"  # not applicable here, for example speech without audio
     NOT_RUN = "not-run"  # switched off
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Presentation seconds from the video's first frame; a still has start == end."""
-
-    start: Fraction
-    end: Fraction
 
 
 @dataclass(frozen=True, slots=True)

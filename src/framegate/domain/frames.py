@@ -9,6 +9,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.domain.span import Span
+
 type Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
 
@@ -92,21 +94,13 @@ class FrameSignals:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A stretch of presentation time, seconds from the video's first frame."""
-
-    start: Fraction
-    end: Fraction
-
-
-@dataclass(frozen=True, slots=True)
 class Signals:
     """What was measured on every decoded frame."""
 
     frames: FrameSignals
-    black: tuple[Interval, ...] = ()
-    freeze: tuple[Interval, ...] = ()
-    silence: tuple[Interval, ...] = ()
+    black: tuple[Span, ...] = ()
+    freeze: tuple[Span, ...] = ()
+    silence: tuple[Span, ...] = ()
     loudness_lufs: float | None = None  # EBU R 128 integrated; None without audio
 
 

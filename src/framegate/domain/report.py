@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 
+from framegate.domain import layout
 from framegate.domain.asset import Asset
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.media import MediaFacts
@@ -17,11 +18,11 @@ from framegate.domain.screening import Screening
 class PackageInfo:
     """A finished package; paths are relative to the output folder, "" where there is none."""
 
-    hls: str = "hls/master.m3u8"
-    dash: str = "dash/manifest.mpd"
-    poster: str = "poster.jpg"
-    thumbnails: str = "thumbnails.vtt"
-    preview: str = "preview.mp4"
+    hls: str = layout.MASTER
+    dash: str = layout.MPD
+    poster: str = layout.POSTER
+    thumbnails: str = layout.THUMBNAILS
+    preview: str = layout.PREVIEW
     segments: int = 0
     size_bytes: int = 0
 

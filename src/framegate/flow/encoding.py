@@ -10,6 +10,7 @@ from fractions import Fraction
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import Chunk, EncodePlan
+from framegate.domain.layout import MEDIA, PACKAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import VmafMode
 from framegate.domain.package import Packaged, Stills
@@ -20,8 +21,6 @@ from framegate.stages.encode.package import package
 from framegate.stages.encode.proof import prove
 from framegate.stages.encode.stills import make_stills
 from framegate.storage.local import WorkLost, require_same
-
-PACKAGE = "package"  # folder in the work area
 
 
 def encode_all(
@@ -91,7 +90,7 @@ def require_package(run: Run, encoded: Encoded) -> None:
         if not (root / name).is_file():
             raise WorkLost(name)
     for track in encoded.packaged.tracks:
-        segments = (root / "media" / track.name).glob("*.m4s")
+        segments = (root / MEDIA / track.name).glob("*.m4s")
         if sum(path.stat().st_size for path in segments) != track.size_bytes:
             raise WorkLost(track.name)
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from framegate.catalog.decisions import Decisions
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import Encoders
+from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
 from framegate.domain.limits import ProbeLimits
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
 from framegate.domain.report import PackageInfo, Protection, ReportInput
 from framegate.domain.screening import Screening
-from framegate.flow.encoding import PACKAGE, encode_all, require_package
+from framegate.flow.encoding import encode_all, require_package
 from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.state import Encoded, Ending, Outcome, Published, Run, Screened, Step
 from framegate.jobs import Answer, Steps
@@ -182,7 +183,7 @@ class Flows:
                     timings=timings,
                     sandbox=self._workshop.sandbox(),
                     versions=self._workshop.versions,
-                    samples=run.context.work / "samples",
+                    samples=run.context.work / SAMPLES,
                 ),
             )
 
@@ -193,7 +194,7 @@ class Flows:
 
             def write(folder: Path) -> None:
                 report(folder)
-                marks.append(sha256_of(folder / "report.json"))
+                marks.append(sha256_of(folder / REPORT))
 
             size = publish(run.context, package, run.output, write)
             return Published(size, *marks)

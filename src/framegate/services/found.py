@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from framegate.domain.layout import DASH, HLS, MEDIA, REPORT, VERDICT
+
 # What a folder is searched for. A file named outright is taken whatever it is called.
 VIDEO_EXTENSIONS = frozenset(
     {
@@ -16,8 +18,8 @@ VIDEO_EXTENSIONS = frozenset(
     }
 )
 # What marks a folder as made by framegate: its own output and work area are never its input.
-OUTPUT_FILES = {"report.json", "verdict.json"}
-PACKAGE_FOLDERS = {"hls", "dash", "media"}
+OUTPUT_FILES = {REPORT, VERDICT}
+PACKAGE_FOLDERS = {HLS, DASH, MEDIA}
 DATABASE, WORK_AREA = "framegate.sqlite", "work"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from framegate.catalog.works import Work, Works, WorkStatus
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.codec import dump, load
+from framegate.domain.layout import MASTER, MPD, POSTER, REPORT, REPORT_PAGE, VERDICT
 from framegate.domain.policy import Action
 from framegate.errors import CaseNotOpen, DiskFull, FramegateError
 from framegate.flow.process import PROCESS, RELEASE, Flows
@@ -28,9 +29,9 @@ from framegate.storage.local import WorkLost, sha256_of
 from framegate.storage.source import open_unchanged
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-REPORTS = ("report.html", "report.json", "verdict.json")
+REPORTS = (REPORT_PAGE, REPORT, VERDICT)
 ENDED = frozenset({WorkStatus.PUBLISHED, WorkStatus.BLOCKED, WorkStatus.REVIEW})
-MANIFESTS = ("hls/master.m3u8", "dash/manifest.mpd", "poster.jpg")
+MANIFESTS = (MASTER, MPD, POSTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def is_finished(work: Work) -> bool:
     if work.status is WorkStatus.PUBLISHED and not is_intact(output, MANIFESTS):
         return False
     try:
-        return sha256_of(output / "report.json") == load(Outcome, work.outcome).report_sha256
+        return sha256_of(output / REPORT) == load(Outcome, work.outcome).report_sha256
     except OSError:
         return False
 

@@ -9,12 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain.asset import Asset
+from framegate.domain.layout import PACKAGE, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Verdict
 from framegate.domain.report import ReportInput
 from framegate.domain.screening import Screening
-from framegate.flow.encoding import PACKAGE, encode_all
+from framegate.flow.encoding import encode_all
 from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.process import Workshop
 from framegate.flow.state import Encoded, Run
@@ -100,7 +101,7 @@ class SingleSteps:
                         timings=tuple(run.timings),
                         sandbox=self._workshop.sandbox(),
                         versions=self._workshop.versions,
-                        samples=run.context.work / "samples",
+                        samples=run.context.work / SAMPLES,
                     ),
                 )
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from framegate.domain.layout import AUDIO, CHUNKS, PACKAGE, SAMPLES, VIDEO
 from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
 
-SCRATCH = ("chunks", "audio", "video", "package", "samples")
+SCRATCH = (CHUNKS, AUDIO, VIDEO, PACKAGE, SAMPLES)
 
 
 class WorkLost(Exception):

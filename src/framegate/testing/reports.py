@@ -12,11 +12,10 @@ import numpy as np
 from PIL import Image
 
 from framegate.domain.asset import Asset, AssetDetails
-from framegate.domain.findings import AnalyserRun, Finding, Span, Status, Tag
+from framegate.domain.findings import AnalyserRun, Finding, Status, Tag
 from framegate.domain.frames import (
     Coverage,
     FrameSignals,
-    Interval,
     LevelCoverage,
     MissProbability,
     Quality,
@@ -51,6 +50,7 @@ from framegate.domain.media import (
 from framegate.domain.policy import Decision, Policy, Verdict
 from framegate.domain.report import PackageInfo, Protection, ReportInput, StageTiming
 from framegate.domain.screening import Screening
+from framegate.domain.span import Span
 from framegate.stages.decide import decide
 
 WHEN = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -188,9 +188,9 @@ def _signals(seconds: int) -> Signals:
             luma=tuple(95 + 60 * math.sin(i / 19) + (i // cut) * 5 for i in range(frames)),
             motion=tuple(8 + 6 * math.sin(i / 7) for i in range(frames)),
         ),
-        black=(Interval(Fraction(0), Fraction(1, 2)),),
-        freeze=(Interval(Fraction(seconds, 2), Fraction(seconds, 2) + 2),),
-        silence=(Interval(Fraction(seconds) - 2, Fraction(seconds)),),
+        black=(Span(Fraction(0), Fraction(1, 2)),),
+        freeze=(Span(Fraction(seconds, 2), Fraction(seconds, 2) + 2),),
+        silence=(Span(Fraction(seconds) - 2, Fraction(seconds)),),
         loudness_lufs=-27.4,
     )
 

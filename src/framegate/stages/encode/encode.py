@@ -39,6 +39,7 @@ from framegate.domain.ladder import (
     EncodePlan,
     Rendition,
 )
+from framegate.domain.layout import AUDIO, CHUNKS, VIDEO
 from framegate.domain.media import MediaFacts
 from framegate.domain.slots import SlotRule
 from framegate.errors import FramegateError, Internal, Undecodable
@@ -102,7 +103,7 @@ def encode_chunk(
     """
     work = chunk_work(facts, plan, chunk)
     name = chunk_id(work, source_sha256=source_sha256, encoders=encoders)
-    folder = context.work / "chunks" / name
+    folder = context.work / CHUNKS / name
     done = _receipt(context.work, folder / RECEIPT, name)
     if done is not None:
         if on_frames:
@@ -174,7 +175,7 @@ def join_rendition(
         reorder_frames=max(part.reorder_frames for part in parts),
         extradata_sha256=headers.pop(),
     )
-    path = context.work / "video" / f"{rendition.name}.mp4"
+    path = context.work / VIDEO / f"{rendition.name}.mp4"
     length = plan.grid.frames / plan.grid.frame_rate
     with writing(path.name), Feed(context.work, files) as feed:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,7 +216,7 @@ def encode_audio(
         samples=round(length * audio.sample_rate),
         max_pixels=facts.video.decoder_pixels,
     )
-    path = context.work / "audio" / f"{audio.name}.mp4"
+    path = context.work / AUDIO / f"{audio.name}.mp4"
     with writing(path.name), reopened(fd) as source:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -20,14 +20,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
+from framegate.domain.layout import DASH, HLS, MASTER, MEDIA, MPD
 from framegate.domain.package import Packaged
 from framegate.errors import ComponentMissing, DiskFull, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import manifests
-from framegate.stages.encode.verify import MASTER, MPD, verify
+from framegate.stages.encode.verify import verify
 
-FOLDERS = ("hls", "dash", "media")
+FOLDERS = (HLS, DASH, MEDIA)
 
 CUT_SLACK = Fraction(1, 100_000)
 """Taken off segment and fragment lengths (s). Shaka cuts at the first keyframe whose PTS reaches a
@@ -150,7 +151,7 @@ def _arguments(
 
 
 def _descriptor(source: Path, stream: str, name: str, out: Path) -> str:
-    folder = out / "media" / name
+    folder = out / MEDIA / name
     return (
         f"in={source},stream={stream},init_segment={folder / 'init.mp4'},"
         f"segment_template={folder}/$Number%05d$.m4s"

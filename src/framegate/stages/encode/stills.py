@@ -19,6 +19,7 @@ from PIL import Image
 
 from framegate.domain import codec
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, Rendition
+from framegate.domain.layout import POSTER, PREVIEW, SPRITES, THUMBNAILS
 from framegate.domain.media import decoder_pixels
 from framegate.domain.package import Stills
 from framegate.domain.stills import PosterWork, PreviewWork, ThumbnailWork
@@ -27,8 +28,6 @@ from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.limits import Limits, RingSpec
 from framegate.stages.base import StageContext
 from framegate.storage.atomic import writing
-
-POSTER, THUMBNAILS, PREVIEW, SPRITES = "poster.jpg", "thumbnails.vtt", "preview.mp4", "sprites"
 
 THUMBNAIL_WIDTH = 160
 COLUMNS, ROWS = 10, 10

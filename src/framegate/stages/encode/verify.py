@@ -10,12 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from framegate.domain.ladder import EncodePlan
+from framegate.domain.layout import MASTER, MPD
 from framegate.domain.package import PackagedTrack, TrackKind
 from framegate.errors import Internal
 from framegate.stages.encode import manifests, segments
-
-MASTER = "hls/master.m3u8"
-MPD = "dash/manifest.mpd"
 
 _ABSOLUTE = re.compile(r"^(/|[A-Za-z][A-Za-z0-9+.-]*:)")
 

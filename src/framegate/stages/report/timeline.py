@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from framegate.domain.findings import Finding, Status
-from framegate.domain.frames import Interval, SampleInfo
+from framegate.domain.frames import SampleInfo
 from framegate.domain.media import MediaFacts
 from framegate.domain.screening import Screening
+from framegate.domain.span import Span
 from framegate.stages.report.words import clock
 
 BARS = 360  # most bars in a lane: about three pixels each on a wide screen
@@ -254,7 +255,7 @@ def _intervals(screening: Screening, axis: _Axis) -> Iterable[Lane]:
             )
 
 
-def _interval(name: str, interval: Interval, axis: _Axis) -> Bar:
+def _interval(name: str, interval: Span, axis: _Axis) -> Bar:
     title = f"{name}: {clock(interval.start)} to {clock(interval.end)}"
     return axis.bar(interval.start, interval.end, 1.0, name.lower(), title)
 

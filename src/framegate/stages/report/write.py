@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from framegate.domain.layout import REPORT, REPORT_PAGE, VERDICT
 from framegate.domain.policy import Verdict
 from framegate.domain.report import ReportInput
 from framegate.stages.report import evidence
@@ -24,9 +25,9 @@ def write_report(folder: Path, report: ReportInput) -> None:
     Raises `DiskFull` and `OutputNotWritable`.
     """
     files = {
-        "report.html": render(report),
-        "report.json": _text(report_document(report)),
-        "verdict.json": _text(verdict_document(report)),
+        REPORT_PAGE: render(report),
+        REPORT: _text(report_document(report)),
+        VERDICT: _text(verdict_document(report)),
     }
     for name, text in files.items():
         with writing(name):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
-from framegate.domain.frames import Coverage, Interval, LevelCoverage, MissProbability
+from framegate.domain.frames import Coverage, LevelCoverage, MissProbability
+from framegate.domain.span import Span
 
 DURATIONS_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # of things that could be missed
 
@@ -31,7 +32,7 @@ class DecodeFacts:
     undecodable: int
     mode: str
     mode_reason: str
-    lost: tuple[Interval, ...] = ()
+    lost: tuple[Span, ...] = ()
 
 
 def largest_gap(times: Sequence[Fraction], end: Fraction) -> Fraction:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from statistics import fmean, median
 
-from framegate.domain.frames import Interval, PictureSignals, Quality, QualityPart
+from framegate.domain.frames import PictureSignals, Quality, QualityPart
+from framegate.domain.span import Span
 
 BEST_SIDE, WORST_SIDE = 1080, 144  # px, the display's short side
 SHARP, SOFT = 0.20, 0.004  # Laplacian variance over luma variance
@@ -27,7 +28,7 @@ def score_quality(
     short_side: int,
     samples: Sequence[PictureSignals],
     duration: Fraction,
-    still: Sequence[Interval],
+    still: Sequence[Span],
     loudness_lufs: float | None,
 ) -> Quality:
     """``still`` are the black and frozen stretches. A part that cannot be measured (no sample, no
@@ -93,7 +94,7 @@ def _exposure(samples: Sequence[PictureSignals]) -> QualityPart:
     )
 
 
-def _stability(still: Sequence[Interval], duration: Fraction) -> QualityPart:
+def _stability(still: Sequence[Span], duration: Fraction) -> QualityPart:
     """Black stretches are frozen too: they count once."""
     covered, until = Fraction(0), Fraction(0)
     for interval in sorted(still, key=lambda each: each.start):

@@ -22,7 +22,6 @@ from framegate.domain.codec import load
 from framegate.domain.frames import (
     PREVIEW_LONG_SIDE,
     FrameSignals,
-    Interval,
     PictureSignals,
     Sample,
     SampleInfo,
@@ -31,6 +30,7 @@ from framegate.domain.frames import (
 )
 from framegate.domain.media import HdrKind, VideoFacts
 from framegate.domain.sampling import SamplingRule
+from framegate.domain.span import Span
 from framegate.errors import Internal
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.screen.crop import BarFinder
@@ -125,9 +125,9 @@ class Decoding:
         self.luma = array("f")
         self.motion = array("f")
         self.cuts: list[int] = []
-        self.black: list[Interval] = []
-        self.freeze: list[Interval] = []
-        self.lost: list[Interval] = []
+        self.black: list[Span] = []
+        self.freeze: list[Span] = []
+        self.lost: list[Span] = []
         self.samples: list[SampleInfo] = []
 
     def time(self, pts: int) -> Fraction:
@@ -194,8 +194,8 @@ class Decoding:
             motion=tuple(round(max(self.motion[at : at + step]), 2) for at in edges),
         )
 
-    def _intervals(self, pairs: list[list[int]]) -> list[Interval]:
-        return [Interval(self.time(first), self.time(last)) for first, last in pairs]
+    def _intervals(self, pairs: list[list[int]]) -> list[Span]:
+        return [Span(self.time(first), self.time(last)) for first, last in pairs]
 
 
 def _parts(column: array[float], step: int) -> list[array[float]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.domain.frames import Sample, SampleInfo, Signals
+from framegate.domain.layout import SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import ScreenMode
 from framegate.domain.sampling import SamplingRule
@@ -40,7 +41,6 @@ from framegate.stages.screen.sound import listen
 from framegate.storage.source import reopened
 
 STAGE = "screen"
-SAMPLES = "samples"
 SIGNALS = "signals.json"
 WAITING = 16  # samples between decoder and models: 11 MB
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.domain.findings import AnalyserRun
-from framegate.domain.frames import Interval
 from framegate.domain.media import AudioFacts, MediaFacts
+from framegate.domain.span import Span
 from framegate.errors import Internal
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.base import StageContext
@@ -31,7 +31,7 @@ class Heard:
     """What listening brought; empty without an audio track."""
 
     loudness_lufs: float | None = None
-    silence: tuple[Interval, ...] = ()
+    silence: tuple[Span, ...] = ()
     seen: Seen = field(default_factory=Seen)
     runs: tuple[AnalyserRun, ...] = ()
 
@@ -48,12 +48,12 @@ def listen(
     track = _track(facts)
     if track is None:
         return Heard(runs=listening.skipped("the video has no sound"))
-    silence: list[Interval] = []
+    silence: list[Span] = []
 
     def on_message(message: dict[str, Any]) -> None:
         try:
             silence.extend(
-                Interval(Fraction(first), Fraction(last)) for first, last in message["silence"]
+                Span(Fraction(first), Fraction(last)) for first, last in message["silence"]
             )
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise _nonsense() from error

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import pdqhash
 
-from framegate.domain.findings import EXACT_LEVEL, Finding, Span, Status
+from framegate.domain.findings import EXACT_LEVEL, Finding, Status
 from framegate.domain.frames import Pixels, Sample
 from framegate.domain.hashlist import DEFAULT_DISTANCE, MIN_QUALITY, HashList, Index, Match
+from framegate.domain.span import Span
 from framegate.stages.screen.protocol import Every, Looked, PdqHash
 
 LONG_SIDE = 512  # px; PDQ's own recommendation before hashing, and a tenth of the time at 1 Mpx

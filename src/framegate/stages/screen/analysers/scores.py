@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from framegate.domain.findings import Finding, Region, Span, Status
+from framegate.domain.findings import Finding, Region, Status
 from framegate.domain.frames import Sample
+from framegate.domain.span import Span
 
 FLOOR = 0.10  # raw score; harmless pictures score 0.02-0.09, and a finding a second says nothing
 
