@@ -37,8 +37,6 @@ def bench(*, runs: int, quick: bool) -> Answer:
     turns: list[dict[str, float]] = []
     with TemporaryDirectory(prefix="framegate-bench-") as name:
         folder = Path(name)
-        report = _process(clip, folder / "first")[1]
-        _write_job(clip, report, folder)
         for turn in range(runs):
             turns.append(_turn(clip, folder, turn))
             print(json.dumps(turns[-1]), file=sys.stderr)
@@ -58,20 +56,17 @@ def bench(*, runs: int, quick: bool) -> Answer:
 
 
 def _turn(clip: Path, folder: Path, turn: int) -> dict[str, float]:
-    """The command and every part once; the order turns so that no one always comes first."""
+    """The command and every part once; the first turn tells the parts what to do."""
     took: dict[str, float] = {}
 
-    def ours() -> None:
-        home = folder / f"turn{turn}"
-        took["framegate"] = _process(clip, home)[0].cpu_s
-        took["start-up"] = _process(clip, home)[0].cpu_s
-
-    def theirs() -> None:
-        for part in PARTS:
-            took[part] = _part(part, folder)
-
-    for half in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
-        half()
+    home = folder / f"turn{turn}"
+    usage, report = _process(clip, home)
+    took["framegate"] = usage.cpu_s
+    took["start-up"] = _process(clip, home)[0].cpu_s
+    if turn == 0:
+        _write_job(clip, report, folder)
+    for part in PARTS:
+        took[part] = _part(part, folder)
     took["parts"] = sum(took[part] for part in PARTS)
     return took
 

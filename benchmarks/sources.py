@@ -81,20 +81,6 @@ def looped(source: Path, to: Path, seconds: float, *, sound: bool = False) -> Pa
     return unfinished.rename(to)
 
 
-def scaled(source: Path, to: Path) -> Path:
-    """1080p, x264's own defaults for B-frames (3, pyramid); no sound."""
-    with av.open(str(source)) as clip, av.open(str(to), "w") as out:
-        stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "bf": "3"})
-        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
-        for index, frame in enumerate(clip.decode(video=0)):
-            large = frame.reformat(1920, 1080, "yuv420p")
-            large.pts, large.time_base = index, Fraction(1, RATE)
-            large.pict_type = PictureType.NONE
-            out.mux(stream.encode(large))
-        out.mux(stream.encode(None))
-    return to
-
-
 def _pictures() -> Iterator[VideoFrame]:
     for name in cycle(REELS):
         with av.open(str(CLIPS / name)) as clip:
