@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from framegate.errors import (
 )
 from framegate.flow.state import Ending
 from framegate.services.processing import ProcessResult
+from framegate.stages.base import Progress
 
 QUICK = {"screen": {"text": False, "speech": False}, "encode": {"vmaf": "off"}}
 
@@ -48,13 +49,15 @@ class Desk:
         self.app = app
         self.out = out
 
-    def process(self, *paths: Path, **wish: Any) -> tuple[ProcessResult, ...]:
+    def process(
+        self, *paths: Path, progress: Progress | None = None, **wish: Any
+    ) -> tuple[ProcessResult, ...]:
         options = wiring.process_options(
-            self.app.settings, **({"output": self.out, "max_gap_s": 1.0} | wish)
+            self.app.settings, **{"output": self.out, "max_gap_s": 1.0, **wish}
         )
         told: list[ProcessResult] = []
         results = self.app.processing.process(
-            paths, options, lambda _path, _number, _total: Silent(), told.append
+            paths, options, lambda _path, _number, _total: progress or Silent(), told.append
         )
         assert sorted(map(str, (each.path for each in told))) == sorted(
             map(str, (each.path for each in results))
@@ -120,7 +123,7 @@ def test_review_publishes_nothing_until_a_person_allows_it(
 ) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(REVIEW_POLICY)
-    wish = {"policy": policy, "output": tmp_path / "out"}
+    wish: dict[str, Any] = {"policy": policy, "output": tmp_path / "out"}
     (held,) = desk.process(clips / "carphone_pristine.mp4", **wish)
     assert held.outcome is not None
     assert held.outcome.status is Ending.REVIEW
@@ -237,3 +240,53 @@ def test_an_incomplete_package_is_never_published(desk: Desk, clips: Path, tmp_p
         held.asset.id, Action.ALLOW, reason="fine", actor="Ada", progress=Silent()
     )
     assert released.status is Ending.PUBLISHED
+
+
+class Meddler(Silent):
+    """Does something to the source when a stage begins."""
+
+    def __init__(self, stage: str, what: Callable[[], object]) -> None:
+        self.stage = stage
+        self.what = what
+
+    def start(self, stage: str, total: float | None, unit: str) -> None:
+        super().start(stage, total, unit)
+        if stage == self.stage:
+            self.stage = "once"
+            self.what()
+
+
+@pytest.mark.parametrize("stage", ["screen", "encode"])
+def test_what_was_not_screened_is_not_published(
+    desk: Desk, clips: Path, tmp_path: Path, stage: str
+) -> None:
+    video = tmp_path / "v.mp4"
+    shutil.copy(clips / "carphone_pristine.mp4", video)
+
+    def overwrite() -> None:
+        with video.open("r+b") as stream:
+            stream.seek(video.stat().st_size // 2)
+            stream.write(bytes(1000))
+
+    out = tmp_path / "out"
+    (bad,) = desk.process(video, output=out, progress=Meddler(stage, overwrite))
+    assert bad.error is not None
+    assert bad.error.code == "input.vanished"
+    assert list(out.iterdir()) == []
+    shutil.copy(clips / "carphone_pristine.mp4", video)
+    (good,) = desk.process(video, output=out)
+    assert (good.asset, good.error) == (bad.asset, None)
+
+
+def test_a_source_may_be_moved_while_it_is_processed(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    video = tmp_path / "v.mp4"
+    shutil.copy(clips / "carphone_pristine.mp4", video)
+    (moved,) = desk.process(
+        video,
+        output=tmp_path / "out",
+        progress=Meddler("screen", lambda: video.rename(tmp_path / "w.mp4")),
+    )
+    assert moved.outcome is not None
+    assert moved.outcome.status is Ending.PUBLISHED

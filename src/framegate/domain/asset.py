@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -47,3 +47,5 @@ class SourceFile:
     inode: int
     size_bytes: int
     modified_ns: int
+    # of the inode: cannot be set back, but a rename or a link moves it too, so it only raises doubt
+    changed_ns: int = field(default=0, compare=False)

@@ -144,7 +144,7 @@ def _chunks(
 
     def one(chunk: Chunk) -> ChunkReceipt:
         fresh.add(chunk.index)
-        return encode.encode_chunk(
+        receipt = encode.encode_chunk(
             run.context,
             run.source,
             facts,
@@ -154,6 +154,8 @@ def _chunks(
             encoders=encoders,
             on_frames=heard(chunk),
         )
+        run.require_unchanged()
+        return receipt
 
     def work(chunk: Chunk) -> Callable[[], Answer]:
         return lambda: dump(one(chunk))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from framegate.domain.asset import Asset
+from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt
 from framegate.domain.frames import Coverage, Quality
@@ -22,6 +22,7 @@ from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
 from framegate.jobs import Steps
 from framegate.stages.base import StageContext
+from framegate.storage.source import require_unchanged
 
 
 class Step(StrEnum):
@@ -116,7 +117,8 @@ class Run:
     """
 
     asset: Asset
-    source: int  # descriptor
+    source: int  # descriptor; -1 when it is not read any more
+    origin: SourceFile | None  # what was hashed; None with it
     context: StageContext
     options: ProcessOptions
     policy: Policy
@@ -133,12 +135,21 @@ class Run:
         def record() -> dict[str, object]:
             nonlocal fresh
             fresh = True
-            return dump(work())
+            answer = dump(work())
+            self.require_unchanged()
+            return answer
 
         began = time.perf_counter()
         answer = load(kind, steps.run(name, record))
         self.note(name, time.perf_counter() - began, resumed=not fresh)
         return answer
+
+    def require_unchanged(self) -> None:
+        """Raise `InputVanished` when the source is no longer what was hashed: asked after every
+        reading, before its result is recorded. What is published is what was screened.
+        """
+        if self.origin is not None:
+            require_unchanged(self.source, self.origin, self.asset.sha256)
 
     def note(self, name: Step, wall_s: float, *, resumed: bool) -> None:
         """Remember what a step took, for the report."""

@@ -219,3 +219,9 @@ def _quiet() -> None:
     if not log.handlers:
         log.addHandler(logging.NullHandler())
     log.propagate = True
+    log.addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """What DBOS logs with a traceback and then raises all the same is told once, by who catches."""
+    return not record.getMessage().startswith("DBOS failed to launch")

@@ -28,6 +28,8 @@ from framegate.storage import DataFolder, output_name
 from framegate.storage.local import WorkLost, sha256_of
 from framegate.storage.source import open_unchanged
 
+type Opened = tuple[int, SourceFile | None]  # descriptor of a source, and what was hashed
+NOT_READ: Opened = (-1, None)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORTS = (REPORT_PAGE, REPORT, VERDICT)
 ENDED = frozenset({WorkStatus.PUBLISHED, WorkStatus.BLOCKED, WorkStatus.REVIEW})
@@ -80,13 +82,13 @@ class Runner:
             resumed = state is JobState.UNFINISHED
             fd = open_unchanged(source)
             try:
-                run = self._run(asset, fd, wish, work, progress)
+                run = self._run(asset, (fd, source), wish, work, progress)
                 try:
                     outcome = self._execute(PROCESS, work, run, {"job": work.workflow_id})
                 except WorkLost:
                     # files that checkpoints vouch for are gone or changed: anew
                     work, resumed = _next_attempt(work), False
-                    run = self._run(asset, fd, wish, work, progress)
+                    run = self._run(asset, (fd, source), wish, work, progress)
                     outcome = self._execute(PROCESS, work, run, {"job": work.workflow_id})
             finally:
                 os.close(fd)
@@ -107,7 +109,7 @@ class Runner:
             held = load(Outcome, now.outcome)
             action = Action(said["action"]).value
             job = f"{RELEASE}-{work.asset_id}-{work.options_key}-{work.attempt}-{action}"
-            run = self._run(held.asset, -1, wish, replace(now, workflow_id=job), progress)
+            run = self._run(held.asset, NOT_READ, wish, replace(now, workflow_id=job), progress)
             request = {**said, "job": job, "held": now.outcome}
             try:
                 return self._execute(RELEASE, now, run, request)
@@ -132,11 +134,13 @@ class Runner:
             updated_at=self._premises.clock(),
         )
 
-    def _run(self, asset: Asset, fd: int, wish: Wish, work: Work, progress: Progress) -> Run:
+    def _run(self, asset: Asset, opened: Opened, wish: Wish, work: Work, progress: Progress) -> Run:
         at = self._premises
+        fd, origin = opened
         return Run(
             asset=asset,
             source=fd,
+            origin=origin,
             context=StageContext(
                 sandbox=at.sandbox,
                 work=at.data.work(asset.id, work.options_key),

@@ -139,6 +139,7 @@ class SingleSteps:
             yield Run(
                 asset=taken.asset,
                 source=fd,
+                origin=taken.source,
                 context=StageContext(
                     sandbox=self._sandbox,
                     work=work,

@@ -7,6 +7,7 @@ open file description has one offset and readers in parallel would fight over it
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -66,6 +67,27 @@ def open_unchanged(source: SourceFile) -> int:
     return fd
 
 
+def require_unchanged(fd: int, source: SourceFile, sha256: str) -> None:
+    """Raise `InputVanished` unless the open file still holds the bytes that were hashed.
+
+    What was screened is what may be published: whoever has read the file asks this before the
+    result counts. Reads the whole file when only the inode was touched (a rename, a new link).
+    """
+    name = Path(source.path).name
+    try:
+        now = mark(Path(source.path), os.fstat(fd))
+        same = now == source
+        if same and now.changed_ns != source.changed_ns:
+            with Path(f"/proc/self/fd/{fd}").open("rb") as stream:
+                same = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError as error:
+        raise vanished(name, error) from error
+    if not same:
+        raise InputVanished(
+            f"{name} was changed while it was processed", todo="Run again when it is complete"
+        )
+
+
 @contextmanager
 def opened(source: SourceFile) -> Iterator[int]:
     """`open_unchanged` for the length of a block."""
@@ -99,6 +121,7 @@ def mark(path: Path, found: os.stat_result) -> SourceFile:
         inode=found.st_ino,
         size_bytes=found.st_size,
         modified_ns=found.st_mtime_ns,
+        changed_ns=found.st_ctime_ns,
     )
 
 
