@@ -16,21 +16,19 @@ from fractions import Fraction
 from math import lcm
 from typing import Any, cast
 
-import av.error
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import BlockingIOError as NothingYet
 from av.error import EOFError as End
 from av.filter import Graph
-from av.packet import Packet
 
 from framegate.domain import codec
 from framegate.domain.encoding import AudioDone, AudioWork
-from framegate.errors import MediaLimit, Undecodable
+from framegate.errors import Undecodable
 from framegate.media.container import (
-    VENDOR_ERRORS,
     Tally,
+    audio_track,
+    decode_packets,
     open_source,
     packets,
 )
@@ -91,26 +89,12 @@ def encode(call: Call) -> dict[str, Any]:
 
 
 def _decoded(container: InputContainer, index: int, tally: Tally) -> Iterator[AudioFrame]:
-    stream = container.streams[index] if index < len(container.streams) else None
-    if not isinstance(stream, AudioStream):
-        raise Undecodable("The audio track is not where it was found before")
-    for packet in packets(container, stream, tally=tally):
-        yield from _frames(stream, packet, tally)
-    yield from _frames(stream, None, tally)
-
-
-def _frames(stream: AudioStream, packet: Packet[Any] | None, tally: Tally) -> list[AudioFrame]:
-    try:
-        frames = [f for f in stream.decode(packet) if f.pts is not None and f.samples]
-    except MemoryError as error:
-        raise MediaLimit("The audio cannot be decoded", "it asks for too much memory") from error
-    except av.error.EOFError:
-        return []
-    except VENDOR_ERRORS:
-        tally.corrupt += 1
-        return []
-    tally.frames += len(frames)
-    return frames
+    stream = audio_track(container, index)
+    for frame in decode_packets(packets(container, stream, tally=tally), stream, tally=tally):
+        if frame.samples:
+            yield frame
+        else:
+            tally.frames -= 1  # nothing to hear
 
 
 def _resampled(frames: Iterator[AudioFrame], work: AudioWork) -> Iterator[AudioFrame]:

@@ -9,16 +9,16 @@ shape (1, bytes, 1), with ``{"start": seconds}``. Answer: see `decode`.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from framegate.media.container import (
     Tally,
+    audio_track,
     decode_packets,
     open_source,
     packets,
@@ -44,15 +44,13 @@ def decode(call: Call) -> dict[str, Any]:
     tally = Tally()
     loudness = Loudness()
     with open_source(call.fd("source"), max_pixels=int(request["max_pixels"])) as container:
-        stream = _audio(container.streams, int(request["index"]))
+        stream = audio_track(container, int(request["index"]))
         stream.codec_context.thread_count = 1
         base = time_base(stream)
         track = _Track(call, start) if request["sound"] else None
         heard = _Heard(start)
         source = packets(container, stream, tally=tally)
-        # the reader is the same for both kinds; only its annotation says video
-        for decoded in decode_packets(source, cast("Any", stream), tally=tally):
-            frame = cast("AudioFrame", decoded)
+        for frame in decode_packets(source, stream, tally=tally):
             assert frame.pts is not None  # decode_packets leaves out what has none
             at = frame.pts * base
             jumped = heard.note(at, Fraction(frame.samples, frame.sample_rate or 1))
@@ -140,10 +138,3 @@ class _Track:
         self._call.put_frame(
             np.ascontiguousarray(block).view(np.uint8).reshape(1, -1, 1), {"start": str(at)}
         )
-
-
-def _audio(streams: Any, index: int) -> AudioStream:  # noqa: ANN401 - PyAV's StreamContainer
-    for stream in streams.audio:
-        if stream.index == index:
-            return cast("AudioStream", stream)
-    raise LookupError(f"no audio track {index}")  # the probe named it in this very file

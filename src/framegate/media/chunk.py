@@ -33,6 +33,7 @@ from framegate.media.container import (
     decode_packets,
     open_source,
     packets,
+    video_track,
 )
 from framegate.media.encoders import add_encoder
 from framegate.media.picture import Deinterlacer, PictureGraph, Size
@@ -114,7 +115,7 @@ def _source_frames(
     seeks.append(None)
     for seek in seeks:
         with open_source(call.fd("source"), max_pixels=work.video.decoder_pixels) as container:
-            stream = _track(container, work.video.index)
+            stream = video_track(container, work.video.index)
             if seek is not None and not _seek(container, stream, seek):
                 continue
             frames = _decoded(container, stream, tally, drop_leading=seek is not None)
@@ -127,13 +128,6 @@ def _source_frames(
                     call.emit({"decoded": count})
                 yield frame
             return
-
-
-def _track(container: InputContainer, index: int) -> VideoStream:
-    stream = container.streams[index] if index < len(container.streams) else None
-    if not isinstance(stream, VideoStream):
-        raise Undecodable("The video track is not where it was found before")
-    return stream
 
 
 def _seek(container: InputContainer, stream: VideoStream, pts: int) -> bool:

@@ -11,11 +11,11 @@ that reads twice opens, closes and opens again (each opening starts at byte 0).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, overload
 
 import av
 import av.error
@@ -24,6 +24,8 @@ import av.error
 import av.subtitles.codeccontext
 import av.subtitles.stream
 import av.subtitles.subtitle
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.rational import AVRational
@@ -181,9 +183,38 @@ def packets(container: InputContainer, *streams: Stream, tally: Tally) -> Iterat
             return
 
 
+def video_track(container: InputContainer, index: int) -> VideoStream:
+    """The video track that probe chose. Raises `Undecodable` when it is not there."""
+    return _track(container, index, VideoStream)
+
+
+def audio_track(container: InputContainer, index: int) -> AudioStream:
+    """An audio track that probe found. Raises `Undecodable` when it is not there."""
+    return _track(container, index, AudioStream)
+
+
+def _track[S: Stream](container: InputContainer, index: int, kind: type[S]) -> S:
+    stream = container.streams[index] if index < len(container.streams) else None
+    if not isinstance(stream, kind):
+        raise Undecodable("The track is not where it was found before", f"track {index}")
+    return stream
+
+
+@overload
 def decode_packets(
     source: Iterable[Packet[Any]], stream: VideoStream, *, tally: Tally
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame]: ...
+
+
+@overload
+def decode_packets(
+    source: Iterable[Packet[Any]], stream: AudioStream, *, tally: Tally
+) -> Generator[AudioFrame]: ...
+
+
+def decode_packets(
+    source: Iterable[Packet[Any]], stream: VideoStream | AudioStream, *, tally: Tally
+) -> Generator[VideoFrame | AudioFrame]:
     """Frames with a PTS, in presentation order; a damaged packet costs itself, not the rest.
 
     Flushes the decoder when ``source`` ends. To decode again, seek or open again.
@@ -208,7 +239,9 @@ def time_base(stream: Stream) -> Fraction:
     return found
 
 
-def _decode(stream: VideoStream, packet: Packet[Any] | None, tally: Tally) -> list[VideoFrame]:
+def _decode(
+    stream: VideoStream | AudioStream, packet: Packet[Any] | None, tally: Tally
+) -> Sequence[VideoFrame | AudioFrame]:
     try:
         return stream.decode(packet)
     except MemoryError as error:
@@ -220,7 +253,9 @@ def _decode(stream: VideoStream, packet: Packet[Any] | None, tally: Tally) -> li
         return []
 
 
-def _timed(frames: list[VideoFrame], tally: Tally) -> Iterator[VideoFrame]:
+def _timed(
+    frames: Sequence[VideoFrame | AudioFrame], tally: Tally
+) -> Iterator[VideoFrame | AudioFrame]:
     for frame in frames:
         if frame.pts is None:
             tally.untimed += 1

@@ -64,7 +64,7 @@ class PresentedFrames:
             replayed = shown  # frames up to here were shown before the seek
             self._stream.codec_context.skip_frame = "NONREF" if self.skipping else "DEFAULT"
             frames = decode_packets(self._watched(), self._stream, tally=self.tally)
-            with closing(frames):  # type: ignore[type-var]
+            with closing(frames):
                 for frame in frames:
                     pts = frame.pts
                     if pts is None or pts < self._first_pts:

@@ -13,11 +13,10 @@ from fractions import Fraction
 from typing import Any
 
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from framegate.domain.sampling import Chooser, Chosen, Glance, SamplingRule
-from framegate.errors import NoVideoTrack, Undecodable
-from framegate.media.container import open_source, time_base, vendor_errors
+from framegate.errors import Undecodable
+from framegate.media.container import open_source, time_base, vendor_errors, video_track
 from framegate.media.luma import LumaReader, Pooling, shrink
 from framegate.media.presented import PresentedFrames
 from framegate.media.preview import Look, Previewer
@@ -105,12 +104,12 @@ def decode(call: Call) -> dict[str, Any]:
     ``misordered``, ``skipped`` (non-reference frames were left out to the end), ``why_full``,
     ``stopped_early``, ``first`` and ``last`` (PTS).
 
-    Raises `Undecodable` (no frame came out), `NoVideoTrack`, and what opening raises.
+    Raises `Undecodable` (no frame came out), and what opening raises.
     """
     ask = SampleRequest.parse(call.request)
     fd = call.fd("source")
     with open_source(fd, max_pixels=ask.max_pixels, threads=ask.threads) as container:
-        stream = _video(container.streams, ask.index)
+        stream = video_track(container, ask.index)
         frames = PresentedFrames(
             container, stream, start=ask.start, max_gap=ask.rule.max_gap, skip=ask.skip
         )
@@ -205,11 +204,3 @@ class _Work:
                 },
             )
             self.sampled += 1
-
-
-def _video(streams: Any, index: int) -> VideoStream:  # noqa: ANN401 - PyAV's StreamContainer
-    for stream in streams.video:
-        if stream.index == index:
-            found: VideoStream = stream
-            return found
-    raise NoVideoTrack("The video track is gone", f"there is no video track {index}")

@@ -74,7 +74,7 @@ def screen(
     """Look at the source behind ``fd`` (its offset is moved). Writes ``samples/`` and
     ``signals.json`` into the work folder.
 
-    Raises `Undecodable`, `NoVideoTrack`, `MediaLimit`, `MediaCrash`, and what analysers raise.
+    Raises `Undecodable`, `MediaLimit`, `MediaCrash`, and what analysers raise.
     """
     rule = SamplingRule(max_gap=Fraction(str(max_gap_s)))
     seconds = float(facts.video.duration_measured)
