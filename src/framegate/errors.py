@@ -39,6 +39,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Names and quoted input on one line: what a terminal would obey (line breaks, escapes) is
+    shown escaped.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class FramegateError(Exception):
     """Base of all: ``what`` happened, ``why``, and what ``todo`` about it.
 
@@ -61,11 +68,8 @@ class FramegateError(Exception):
         return f"{text}. {self.todo}" if self.todo else text
 
     def line(self) -> str:
-        """The one line a person sees; what a terminal would obey (line breaks, escapes) in names
-        and quoted input is shown escaped.
-        """
-        text = f"error[{self.code}]: {self}"
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        """The one line a person sees, `printable`."""
+        return printable(f"error[{self.code}]: {self}")
 
 
 class InputError(FramegateError):

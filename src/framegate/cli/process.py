@@ -12,9 +12,10 @@ from framegate.cli import options
 from framegate.cli.answer import answering, console, print_error, print_json, settings
 from framegate.cli.exits import Exit, of_verdict
 from framegate.cli.progress import ProgressMode, display
-from framegate.cli.show import print_result, result_object, safe, tally
+from framegate.cli.show import print_result, result_object, tally
 from framegate.domain.asset import AssetDetails
 from framegate.domain.policy import Action
+from framegate.errors import printable
 from framegate.services.processing import ProcessResult
 from framegate.stages.base import Progress
 
@@ -77,7 +78,7 @@ def process(
                 if result.error is not None:
                     shown.failed()
                     if len(paths) > 1 or paths[0].is_dir():
-                        shown.say(f"{safe(str(result.path))}: {result.error.line()}")
+                        shown.say(f"{printable(str(result.path))}: {result.error.line()}")
 
             results = services.processing.process(paths, chosen, begin, tell)
         if as_json:

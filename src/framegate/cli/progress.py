@@ -25,7 +25,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from framegate.cli.show import safe
+from framegate.errors import printable
 
 
 class ProgressMode(StrEnum):
@@ -130,7 +130,7 @@ class Bars(Display):
                 for task in self._tasks.values():
                     self._progress.remove_task(task)
                 heading = Text(f"[{number}/{total}] ", style="bold")
-                self._progress.console.print(heading + Text(safe(name)))
+                self._progress.console.print(heading + Text(printable(name)))
             self._tasks.clear()
 
     @override

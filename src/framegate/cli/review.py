@@ -13,8 +13,8 @@ from framegate.cli import options
 from framegate.cli.answer import answering, console, print_json, settings
 from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
-from framegate.cli.show import safe
 from framegate.domain.policy import Action
+from framegate.errors import printable
 from framegate.services.reviews import Reviews
 
 
@@ -65,7 +65,7 @@ def review(
             )
         else:
             console().print(
-                f"{outcome.status.value}: {safe(outcome.asset.name)}\n{outcome.output}",
+                f"{outcome.status.value}: {printable(outcome.asset.name)}\n{outcome.output}",
                 markup=False,
             )
         raise SystemExit(of_verdict(outcome.decision.verdict.action))
@@ -95,5 +95,7 @@ def _list(reviews: Reviews, *, as_json: bool) -> None:
     table.add_column("report", overflow="fold")  # a path that is cut short opens nothing
     for case in cases:
         words = "; ".join(reason.words for reason in case.verdict.reasons)
-        table.add_row(case.asset.id[:12], safe(case.asset.name), safe(words), safe(case.output))
+        table.add_row(
+            case.asset.id[:12], printable(case.asset.name), printable(words), printable(case.output)
+        )
     console().print(table)

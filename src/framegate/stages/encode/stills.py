@@ -14,10 +14,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from framegate.domain import codec
+from framegate.domain.frames import Pixels
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, Rendition
 from framegate.domain.layout import POSTER, PREVIEW, SPRITES, THUMBNAILS
 from framegate.domain.media import decoder_pixels
@@ -39,8 +39,6 @@ THUMBNAILS_TASK = "framegate.media.stills:thumbnails"
 POSTER_TASK = "framegate.media.stills:poster"
 PREVIEW_TASK = "framegate.media.stills:preview"
 _LIMITS = Limits(memory_bytes=1 << 30)
-
-type Pixels = NDArray[np.uint8]
 
 
 def make_stills(
