@@ -147,7 +147,7 @@ class EncodeSettings(Group):
         "sampled",
         "Where VMAF is measured",
         "",
-        "Windows that include the joins cost a few per cent; everything costs three times the encode",
+        "Windows that include the joins cost a few per cent; all costs three times the encode",
     )
 
 

@@ -3,8 +3,8 @@
 Sampled: windows of about a second spread evenly, four frames scored in each, and the two frames
 before and the two after each of some joins. Scoring a frame of one rung costs less than encoding it
 for all of them (at 1080p about 45 ms beside 60 ms), so this is a tenth of the encode's cost for a
-clip of 5 s and a thirtieth from a minute on. Full: every frame is scored, in windows of one segment,
-for three times the encode's cost.
+clip of 5 s and a thirtieth from a minute on. Full: every frame is scored, in windows of one
+segment, for three times the encode's cost.
 """
 
 from __future__ import annotations
