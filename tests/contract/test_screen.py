@@ -198,6 +198,24 @@ def test_a_damaged_stretch_breaks_the_promise(clips: Path, tmp_path: Path) -> No
     assert found.coverage.largest_gap_s > 2
 
 
+def test_a_wrong_timestamp_that_hides_frames_breaks_the_promise(
+    clips: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "leap.nut"
+    with av.open(str(clips / "carphone_pristine.mp4")) as clip, av.open(str(path), "w") as out:
+        copy = out.add_stream_from_template(clip.streams.video[0])
+        for packet in clip.demux(video=0):
+            if packet.pts is None:
+                continue
+            if 1 <= packet.pts * packet.time_base < 1.03:
+                packet.pts += round(2 / packet.time_base)  # the two seconds that follow come late
+            packet.stream = copy
+            out.mux(packet)
+    found = look_at(path, tmp_path / "work")
+    assert found.coverage.largest_gap_s > 1.5
+    assert not found.coverage.met
+
+
 def test_samples_reach_analysers_by_their_wish(clips: Path, tmp_path: Path) -> None:
     hashes = Recorder("hash.same", "hash", Every.SAMPLE, batch=4)
     every = Recorder("see.all", "detectors", Every.SAMPLE)

@@ -54,6 +54,7 @@ class PresentedFrames:
         self.tally = Tally()
         self.decoded = 0
         self.lost: list[tuple[int, int]] = []  # PTS: longer than the gap, with packets inside
+        self._leaps: list[tuple[int, int]] = []  # PTS: longer than the gap, nothing inside so far
         self.misordered = 0  # frames at or before the one already shown: nobody sees them
 
     def __iter__(self) -> Iterator[VideoFrame]:
@@ -70,15 +71,14 @@ class PresentedFrames:
                     if pts is None or pts < self._first_pts:
                         continue
                     if shown is not None and pts <= shown:
-                        self.misordered += replayed is None or pts > replayed
+                        if replayed is None or pts > replayed:
+                            self._turn_up(pts)
                         continue
                     since = self._hole(shown, pts)
                     if since is not None and self.skipping:
                         hole = True
                         break
-                    if since is not None:
-                        self.lost.append((since, pts))
-                    self._pass(pts)
+                    self._pass(shown, pts, since)
                     shown = pts
                     self.decoded += 1
                     yield frame
@@ -117,7 +117,20 @@ class PresentedFrames:
         last = len(self._waiting) if pts is None else bisect_left(self._waiting, pts)
         return since if first < last else None
 
-    def _pass(self, pts: int) -> None:
+    def _turn_up(self, pts: int) -> None:
+        """A frame comes after one that is presented later: the leap over it was no empty stretch
+        (one wrong timestamp can hide minutes).
+        """
+        self.misordered += 1
+        for leap in [(since, until) for since, until in self._leaps if since < pts < until]:
+            self._leaps.remove(leap)
+            self.lost.append(leap)
+
+    def _pass(self, shown: int | None, pts: int, since: int | None) -> None:
+        if since is not None:
+            self.lost.append((since, pts))
+        elif shown is not None and pts - shown > self._gap_pts:
+            self._leaps.append((shown, pts))
         del self._waiting[: bisect_right(self._waiting, pts)]
 
     def _back_to(self, shown: int | None) -> None:
