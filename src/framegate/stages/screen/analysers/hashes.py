@@ -9,36 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import metadata
 
 import cv2
 import numpy as np
-import pdqhash
 
 from framegate.domain.findings import EXACT_LEVEL, Finding, Status
 from framegate.domain.frames import Pixels, Sample
 from framegate.domain.hashlist import DEFAULT_DISTANCE, MIN_QUALITY, HashList, Index, Match
 from framegate.domain.span import Span
+from framegate.stages.screen.analysers.pdq import pdq
 from framegate.stages.screen.protocol import Every, Looked, PdqHash
 
 LONG_SIDE = 512  # px; PDQ's own recommendation before hashing, and a tenth of the time at 1 Mpx
 
 
-def pdq(pixels: Pixels) -> tuple[str, int]:
-    """PDQ of an RGB picture: 64 hex digits and quality 0..100."""
+def hashed(pixels: Pixels) -> tuple[str, int]:
+    """PDQ of an RGB picture of any size: 64 hex digits and quality 0..100."""
     height, width = pixels.shape[:2]
     scale = LONG_SIDE / max(height, width)
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bits, quality = pdqhash.compute(np.ascontiguousarray(pixels))
-    return np.packbits(np.asarray(bits, np.uint8)).tobytes().hex(), int(quality)
+    return pdq(pixels)
 
 
 class HashAnalyser:
     """Hashes, and matches against lists; a match may block (it is no model's opinion)."""
 
     name = "hash.pdq"
+    version = "2"
     level = EXACT_LEVEL
     batch = 8
     every = Every.SAMPLE
@@ -53,7 +52,6 @@ class HashAnalyser:
         within: int = DEFAULT_DISTANCE,
     ) -> None:
         """``source_sha256`` of the whole file, "" when not known; ``within``: bits that differ."""
-        self.version = f"1+pdqhash-{metadata.version('pdqhash')}"
         self.labels = tuple(dict.fromkeys(known.reported_label for known in lists))
         self._index = Index(lists)
         self._within = within
@@ -65,11 +63,11 @@ class HashAnalyser:
         findings: list[Finding] = []
         hashes: list[PdqHash] = []
         for sample in samples:
-            digest, quality = pdq(sample.pixels)
+            digest, quality = hashed(sample.pixels)
             hashes.append(PdqHash(sample.info.index, digest, quality))
             views = [(digest, quality)]
             if sample.active.shape != sample.pixels.shape:
-                views.append(pdq(sample.active))
+                views.append(hashed(sample.active))
             self._poor += all(quality < MIN_QUALITY for _digest, quality in views)
             findings.extend(self._matches(sample, views))
         return Looked(findings=tuple(findings), pdq=tuple(hashes))
