@@ -201,7 +201,7 @@ def test_a_damaged_stretch_breaks_the_promise(clips: Path, tmp_path: Path) -> No
 def test_a_wrong_timestamp_that_hides_frames_breaks_the_promise(
     clips: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "leap.nut"
+    path = tmp_path / "leap.mkv"
     with av.open(str(clips / "carphone_pristine.mp4")) as clip, av.open(str(path), "w") as out:
         copy = out.add_stream_from_template(clip.streams.video[0])
         for packet in clip.demux(video=0):
