@@ -6,7 +6,7 @@ import numpy as np
 
 from framegate.domain.frames import Pixels
 
-SIZES = ((360, 640), (272, 640), (512, 512), (1080, 1920), (144, 176), (97, 61), (80, 72))
+SIZES = ((360, 640), (272, 640), (512, 512), (1080, 1920), (144, 176), (97, 61), (131, 203))
 
 
 def pdq_pictures() -> dict[str, Pixels]:
