@@ -117,7 +117,7 @@ class ScreenSettings(Group):
     )
     threads: int = _setting(
         0,
-        "Processor threads of the models; 0 takes all cores",
+        "Processor threads of the models; 0 takes the physical cores",
         "threads",
         "Small models gain little beyond the cores there are",
         ge=0,

@@ -25,7 +25,6 @@ class JobRow:
 
     status: str
     contract: str
-    executor: str
 
 
 def look(dbos: DBOS, job_id: str) -> JobRow | None:
@@ -36,7 +35,6 @@ def look(dbos: DBOS, job_id: str) -> JobRow | None:
     return JobRow(
         status=status["status"],
         contract=status["app_version"] or "",
-        executor=status["executor_id"] or "",
     )
 
 

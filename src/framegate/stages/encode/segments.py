@@ -43,7 +43,6 @@ class SegmentTimes:
     start: Fraction
     duration: Fraction
     samples: int
-    syncs: int
     first_is_sync: bool
     decode_start: int
     decode_end: int
@@ -71,7 +70,7 @@ def read_header(stream: BinaryIO) -> TrackHeader:
 def read_segment(stream: BinaryIO, header: TrackHeader) -> SegmentTimes:
     """The samples of one media segment (one or more fragments). Raises `Internal`."""
     starts: list[int] = []
-    samples = syncs = 0
+    samples = 0
     first_is_sync = False
     decode_start: int | None = None
     decode_end = 0
@@ -90,7 +89,6 @@ def read_segment(stream: BinaryIO, header: TrackHeader) -> SegmentTimes:
             starts.append(decode + offset)
             decode_end = decode + duration
             samples += 1
-            syncs += sync
     if decode_start is None:
         raise _broken("it has no samples")
     scale = header.timescale
@@ -98,7 +96,6 @@ def read_segment(stream: BinaryIO, header: TrackHeader) -> SegmentTimes:
         start=Fraction(min(starts) - header.media_start, scale),
         duration=Fraction(decode_end - decode_start, scale),
         samples=samples,
-        syncs=syncs,
         first_is_sync=first_is_sync,
         decode_start=decode_start,
         decode_end=decode_end,

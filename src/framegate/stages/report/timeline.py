@@ -36,7 +36,6 @@ class Bar:
     height: float
     tone: str
     title: str
-    seek_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class _Axis:
     def bar(self, start: Fraction, end: Fraction, height: float, tone: str, title: str) -> Bar:
         left = min(self.at(start), 100 - LEAST)
         width = max(LEAST, self.at(end) - left)
-        return Bar(left, round(width, 3), round(height, 4), tone, title, round(float(start), 3))
+        return Bar(left, round(width, 3), round(height, 4), tone, title)
 
     def ticks(self) -> tuple[Tick, ...]:
         """Four to eight round marks, and the end."""
