@@ -75,16 +75,24 @@ def test_it_asks_for_nothing_but_its_own_folder(browser: Browser, folder: Path) 
     page.close()
 
 
+def wait_until(page: Page, condition: str) -> None:
+    """`wait_for_function` looks again by `eval`, which the page's own policy forbids."""
+    page.evaluate(
+        f"() => new Promise(done => {{ const look = () =>"
+        f" {condition} ? done() : requestAnimationFrame(look); look(); }})"
+    )
+
+
 def test_a_click_on_the_timeline_goes_there(browser: Browser, folder: Path) -> None:
     page, _, _ = visit(browser, folder)
     lane = page.locator(".lane.score svg[data-lane]").first
     box = lane.bounding_box()
     assert box is not None
     lane.click(position={"x": box["width"] / 2, "y": 4})
-    page.wait_for_function("document.querySelector('video').currentTime > 4")
+    wait_until(page, "document.querySelector('video').currentTime > 4")
     time = page.evaluate("document.querySelector('video').currentTime")
     assert time == pytest.approx(SECONDS / 2, abs=0.2)
-    page.wait_for_function("document.querySelector('.head').getAttribute('x1') !== '-1'")
+    wait_until(page, "document.querySelector('.head').getAttribute('x1') !== '-1'")
     page.close()
 
 

