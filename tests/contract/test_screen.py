@@ -198,11 +198,11 @@ def test_a_damaged_stretch_breaks_the_promise(clips: Path, tmp_path: Path) -> No
     assert found.coverage.largest_gap_s > 2
 
 
-def test_a_wrong_timestamp_that_hides_frames_breaks_the_promise(
-    clips: Path, tmp_path: Path
-) -> None:
+def test_a_wrong_timestamp_that_hides_frames_breaks_the_promise(tmp_path: Path) -> None:
+    # no frame is held back by this decoder: when the leap comes, nothing after it was read yet
+    plain = make_clip(tmp_path / "plain.mkv", seconds=Fraction(4), codec="mpeg4")
     path = tmp_path / "leap.mkv"
-    with av.open(str(clips / "carphone_pristine.mp4")) as clip, av.open(str(path), "w") as out:
+    with av.open(str(plain)) as clip, av.open(str(path), "w") as out:
         copy = out.add_stream_from_template(clip.streams.video[0])
         for packet in clip.demux(video=0):
             if packet.pts is None:
