@@ -133,7 +133,7 @@ def _stats(report: ReportInput) -> Iterable[Stat]:
     yield Stat("Source quality", f"{screened.quality.score:.0f}", "of 100")
     tops = [row for row in _vmaf(report).values() if row.mean is not None]
     if tops and tops[0].mean is not None:
-        yield Stat("VMAF", f"{tops[0].mean:.1f}", f"at {tops[0].name}")
+        yield Stat("VMAF", f"{tops[-1].mean:.1f}", f"at {tops[-1].name}")
 
 
 def label_rows(screening: Screening) -> Iterable[LabelRow]:
