@@ -131,9 +131,10 @@ def _stats(report: ReportInput) -> Iterable[Stat]:
         yield Stat("Highest score", f"{concerns[0].peak:.2f}", concerns[0].label)
     yield Stat("Largest gap", f"{screened.coverage.largest_gap_s:.2f} s", "without a look")
     yield Stat("Source quality", f"{screened.quality.score:.0f}", "of 100")
-    tops = [row for row in _vmaf(report).values() if row.mean is not None]
-    if tops and tops[0].mean is not None:
-        yield Stat("VMAF", f"{tops[-1].mean:.1f}", f"at {tops[-1].name}")
+    measured = [(row.name, row.mean) for row in _vmaf(report).values() if row.mean is not None]
+    if measured:
+        top, mean = measured[-1]
+        yield Stat("VMAF", f"{mean:.1f}", f"at {top}")
 
 
 def label_rows(screening: Screening) -> Iterable[LabelRow]:
