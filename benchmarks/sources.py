@@ -63,6 +63,7 @@ def looped(source: Path, to: Path, seconds: float, *, sound: bool = False) -> Pa
         times = [(p.pts, p.duration) for p in clip.demux(track) if p.size]
         base = track.time_base
         lasting = (max(p + d for p, d in times) - min(p for p, _ in times)) * base
+    first = (Fraction(-1), Fraction(0))  # of the first turn, of all others
     unfinished = to.with_suffix(f".part{to.suffix}")
     with av.open(str(unfinished), "w") as out:
         streams = []
@@ -72,13 +73,28 @@ def looped(source: Path, to: Path, seconds: float, *, sound: bool = False) -> Pa
                 streams = streams or [out.add_stream_from_template(track) for track in tracks]
                 by_index = {track.index: number for number, track in enumerate(tracks)}
                 for packet in clip.demux(*tracks):
-                    if packet.size and packet.pts * packet.time_base < lasting:
+                    # sound has a packet before 0, which is the encoder's priming
+                    if packet.size and first[turn > 0] <= packet.pts * packet.time_base < lasting:
                         shift = round(turn * lasting / packet.time_base)
                         packet.pts += shift
                         packet.dts += shift
                         packet.stream = streams[by_index[packet.stream_index]]
                         out.mux(packet)
     return unfinished.rename(to)
+
+
+def scaled(source: Path, to: Path) -> Path:
+    """The picture at 1080p with x264's own defaults for B-frames; no sound."""
+    with av.open(str(source)) as clip, av.open(str(to), "w") as out:
+        stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "bf": "3"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for index, frame in enumerate(clip.decode(video=0)):
+            large = frame.reformat(1920, 1080, "yuv420p")
+            large.pts, large.time_base = index, Fraction(1, RATE)
+            large.pict_type = PictureType.NONE
+            out.mux(stream.encode(large))
+        out.mux(stream.encode(None))
+    return to
 
 
 def _pictures() -> Iterator[VideoFrame]:
