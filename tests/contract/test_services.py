@@ -256,7 +256,7 @@ class Meddler(Silent):
             self.what()
 
 
-@pytest.mark.parametrize("stage", ["screen", "encode"])
+@pytest.mark.parametrize("stage", ["probe", "screen", "encode"])
 def test_what_was_not_screened_is_not_published(
     desk: Desk, clips: Path, tmp_path: Path, stage: str
 ) -> None:
@@ -265,7 +265,8 @@ def test_what_was_not_screened_is_not_published(
 
     def overwrite() -> None:
         with video.open("r+b") as stream:
-            stream.seek(video.stat().st_size // 2)
+            stream.truncate(video.stat().st_size // 2)
+            stream.seek(video.stat().st_size // 4)
             stream.write(bytes(1000))
 
     out = tmp_path / "out"
@@ -275,7 +276,9 @@ def test_what_was_not_screened_is_not_published(
     assert list(out.iterdir()) == []
     shutil.copy(clips / "carphone_pristine.mp4", video)
     (good,) = desk.process(video, output=out)
-    assert (good.asset, good.error) == (bad.asset, None)
+    assert good.asset is not None
+    assert bad.asset is not None
+    assert (good.asset.id, good.error) == (bad.asset.id, None)
 
 
 def test_a_source_may_be_moved_while_it_is_processed(

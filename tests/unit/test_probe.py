@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from framegate.domain.limits import ProbeLimits
@@ -314,3 +315,19 @@ def test_real_clips(clips: Path, name: str) -> None:
     assert not facts.truncated
     assert facts.corrupt_packets == 0
     assert not video.frame_rate.variable
+
+
+def test_sound_without_a_picture_is_noted(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "whole.mkv", seconds=F(4), audio=[Tone()])
+    path = tmp_path / "early.mkv"
+    with av.open(str(whole)) as clip, av.open(str(path), "w") as out:
+        copies = {each: out.add_stream_from_template(each) for each in clip.streams}
+        for packet in clip.demux():
+            stream = packet.stream
+            if packet.pts is None or (stream.type == "video" and packet.pts * packet.time_base > 1):
+                continue
+            packet.stream = copies[stream]
+            out.mux(packet)
+    facts = look(path)
+    assert facts.duration_measured > 3.9
+    assert facts.warnings == ("3.0 s of sound have no picture; they are not published",)

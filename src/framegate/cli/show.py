@@ -67,7 +67,7 @@ def print_result(out: Console, result: ProcessResult) -> None:
     table.add_column(width=_LABEL_WIDTH, style="dim")
     table.add_column(overflow="fold")
     for label, text in _rows(result, outcome):
-        table.add_row(label, Text(text))
+        table.add_row(label, Text(printable(text)))
     out.print(Group(head, Padding(table, (0, 0, 1, 2), expand=False)))
 
 
@@ -84,6 +84,7 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
     screened = outcome.screened
     coverage = screened.coverage
     rows = [("video", facts_line(outcome.facts))]
+    rows += [("note", note) for note in (*outcome.facts.warnings, *outcome.facts.dropped)]
     if outcome.asset.duplicate_of:
         rows.append(("duplicate", f"the same bytes came before as {outcome.asset.duplicate_of}"))
     rows.append(

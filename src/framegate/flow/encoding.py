@@ -144,18 +144,18 @@ def _chunks(
 
     def one(chunk: Chunk) -> ChunkReceipt:
         fresh.add(chunk.index)
-        receipt = encode.encode_chunk(
-            run.context,
-            run.source,
-            facts,
-            plan,
-            chunk,
-            source_sha256=run.asset.sha256,
-            encoders=encoders,
-            on_frames=heard(chunk),
+        return run.reading(
+            lambda: encode.encode_chunk(
+                run.context,
+                run.source,
+                facts,
+                plan,
+                chunk,
+                source_sha256=run.asset.sha256,
+                encoders=encoders,
+                on_frames=heard(chunk),
+            )
         )
-        run.require_unchanged()
-        return receipt
 
     def work(chunk: Chunk) -> Callable[[], Answer]:
         return lambda: dump(one(chunk))

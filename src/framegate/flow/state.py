@@ -135,14 +135,21 @@ class Run:
         def record() -> dict[str, object]:
             nonlocal fresh
             fresh = True
-            answer = dump(work())
-            self.require_unchanged()
-            return answer
+            return dump(self.reading(work))
 
         began = time.perf_counter()
         answer = load(kind, steps.run(name, record))
         self.note(name, time.perf_counter() - began, resumed=not fresh)
         return answer
+
+    def reading[T](self, work: Callable[[], T]) -> T:
+        """What ``work`` returns or raises, unless the source changed under it: then a file cut
+        short is neither broken nor a result.
+        """
+        try:
+            return work()
+        finally:
+            self.require_unchanged()
 
     def require_unchanged(self) -> None:
         """Raise `InputVanished` when the source is no longer what was hashed: asked after every

@@ -44,6 +44,9 @@ from framegate.security.sandbox import Call
 KEYFRAMES_MOST = 20_000
 """All-intra sources have a keyframe each frame; seeking needs no more than this many."""
 
+UNSEEN_S = 1
+"""Seconds of sound without a picture: less is how encoders end, more is worth a note."""
+
 CLAIMING = frozenset({"mp4", "mov", "matroska", "webm", "avi", "flv", "asf", "mxf"})
 """Containers whose header states a duration; in the others FFmpeg estimates one."""
 
@@ -159,7 +162,10 @@ def _measure(call: Call, name: str, limits: ProbeLimits) -> MediaFacts:
         truncated=truncated,
         readable_share=_share(claims, reach) if truncated else 1.0,
         corrupt_packets=tally.corrupt + seen.damaged,
-        warnings=tuple(_warnings(name, claims, seen, frames, len(seen.pts) - int(pts.size))),
+        warnings=(
+            *_warnings(name, claims, seen, frames, len(seen.pts) - int(pts.size)),
+            *_unseen(end - start - video.duration_measured),
+        ),
         dropped=dropped,
     )
 
@@ -314,6 +320,13 @@ def _warnings(
     if claims.frames and claims.frames > len(seen.pts) and claims.kind not in HOLDING:
         found.append(f"the header claims {claims.frames} frames")
     return found
+
+
+def _unseen(sound: Fraction) -> list[str]:
+    """Sound before the first picture and after the last one."""
+    if sound < UNSEEN_S:
+        return []
+    return [f"{float(sound):.1f} s of sound have no picture; they are not published"]
 
 
 def _extension(name: str) -> str:
