@@ -19,7 +19,7 @@ from benchmarks.sources import OUT
 PLOTS = Path(__file__).parent / "plots"
 ORDER = ("screen", "models", "opencv", "encode", "flow", "memory")
 INK, FAINT, GOOD, BAD = "#1f2933", "#9aa5b1", "#2f7d6b", "#b5452c"
-COLOURS = ("#31587a", "#4d8fac", "#86b6c9", "#c9a25b", "#b5452c", "#7a6a58", "#9aa5b1", "#5f7d4e")
+COLOURS = ("#31587a", "#4d8fac", "#86b6c9", "#c9a25b", "#6d7fa8", "#7a6a58", "#9aa5b1", "#5f7d4e")
 FONT = "font-family='system-ui, sans-serif' font-size='13'"
 
 
@@ -35,7 +35,7 @@ def main() -> None:
 def ratios(answers: Iterable[dict[str, Any]]) -> str:
     """Bars of measured over target (target over measured where more is better)."""
     rows = [(a["name"], row) for a in answers for row in a["rows"] if row["target"]]
-    left, unit, step, top = 330, 330, 24, 56
+    left, unit, step, top = 430, 330, 24, 56
     width, height = left + int(unit * 1.5) + 150, top + step * len(rows) + 30
     limit = left + unit
     body = [
