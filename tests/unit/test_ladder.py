@@ -106,6 +106,24 @@ def test_frame_rates(
     assert any(" to " in note and "fps" in note for note in made.notes) == changed
 
 
+@pytest.mark.parametrize(
+    ("mean", "shortest", "chosen"),
+    [
+        (Fraction(56, 3), Fraction(1, 25), Fraction(25)),  # 25 fps with every fourth frame gone
+        (Fraction(29), Fraction(1001, 30000), Fraction(30000, 1001)),
+        (Fraction(56, 3), Fraction(1, 60), Fraction(24000, 1001)),  # one hiccup is no grid
+        (Fraction(25), Fraction(1, 1000), Fraction(25)),
+    ],
+)
+def test_a_variable_rate_goes_to_the_grid_it_lost_frames_from_or_to_one_that_loses_none(
+    mean: Fraction, shortest: Fraction, chosen: Fraction, facts: MediaFacts
+) -> None:
+    source = shaped(facts, measured=mean, variable=True)
+    rate = replace(source.video.frame_rate, shortest_interval=shortest)
+    source = replace(source, video=replace(source.video, frame_rate=rate))
+    assert plan(source, EncodeOptions()).grid.frame_rate == chosen
+
+
 def test_the_ceiling_follows_size_rate_and_codec(facts: MediaFacts) -> None:
     def top(codec: VideoCodec, **more: Fraction) -> int:
         return plan(shaped(facts, **more), EncodeOptions(codec=codec)).renditions[-1].maxrate

@@ -174,8 +174,7 @@ class Lines(Display):
 
     @override
     def file(self, name: str, number: int, total: int) -> None:
-        shown = name.encode("unicode_escape").decode("ascii")
-        self._prefix = f"[{number}/{total}] {shown}: " if total > 1 else ""
+        self._prefix = f"[{number}/{total}] {printable(name)}: " if total > 1 else ""
 
     @override
     def start(self, stage: str, total: float | None, unit: str) -> None:

@@ -96,6 +96,9 @@ def _list(reviews: Reviews, *, as_json: bool) -> None:
     for case in cases:
         words = "; ".join(reason.words for reason in case.verdict.reasons)
         table.add_row(
-            case.asset.id[:12], printable(case.asset.name), printable(words), printable(case.output)
+            case.asset.id[:12],
+            printable(case.asset.name),
+            printable(words),
+            printable(f"{case.output}/report.html"),
         )
     console().print(table)

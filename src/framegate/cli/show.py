@@ -85,7 +85,9 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
     coverage = screened.coverage
     rows = [("video", facts_line(outcome.facts))]
     rows += [("note", note) for note in (*outcome.facts.warnings, *outcome.facts.dropped)]
-    if outcome.asset.duplicate_of:
+    if outcome.encoded is not None:
+        rows += [("note", note) for note in outcome.encoded.plan.notes]
+    if outcome.asset.duplicate_of not in {None, outcome.asset.name}:
         rows.append(("duplicate", f"the same bytes came before as {outcome.asset.duplicate_of}"))
     rows.append(
         (
@@ -98,7 +100,12 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
         )
     )
     rows.append(("quality", f"{screened.quality.score:.0f}/100"))
-    rows += [("because", reason) for reason in reasons(outcome.decision.verdict)]
+    rows += [
+        ("because" if reason.action is not Action.ALLOW else "note", words)
+        for reason, words in zip(
+            outcome.decision.verdict.reasons, reasons(outcome.decision.verdict), strict=True
+        )
+    ]
     if outcome.encoded is not None:
         rows.append(("ladder", ", ".join(_ladder(outcome))))
     wall = sum(timing.wall_s for timing in outcome.timings)

@@ -58,6 +58,10 @@ STANDARD_RATES = tuple(
 MAX_RATE = Fraction(60)
 RATE_TOLERANCE = Fraction(1, 1000)  # 24 and 24000/1001 are exactly this far apart
 
+MOST_DROPPED = Fraction(3, 2)
+"""How far the densest frames of a variable rate may lie above its mean to be its grid: a camera
+that drops every third frame. A lone short interval is no grid."""
+
 GOP_S = 2
 SEGMENT_GOPS = 2
 
@@ -125,13 +129,24 @@ def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
     )
 
 
+def _constant(mean: Fraction, peak: Fraction) -> Fraction:
+    """The constant rate for a variable one: the grid that frames were dropped from, where the
+    densest frames show it; else the standard rate at or above the mean, so that few are lost.
+    """
+    near = min(STANDARD_RATES, key=lambda standard: (abs(standard - peak), standard))
+    if abs(near - peak) <= near * RATE_TOLERANCE and peak <= mean * MOST_DROPPED:
+        return near
+    enough = [rate for rate in STANDARD_RATES if rate >= mean * (1 - RATE_TOLERANCE)]
+    return min(enough, default=max(STANDARD_RATES))
+
+
 def _frame_rate(video: VideoFacts) -> tuple[Fraction, str]:
     """Output frame rate, and what to say about it when it is not the source's."""
     rate = video.frame_rate
     measured = rate.measured
     if rate.variable:
-        chosen = min(STANDARD_RATES, key=lambda standard: (abs(standard - measured), standard))
         low, high = 1 / rate.longest_interval, 1 / rate.shortest_interval
+        chosen = _constant(measured, high)
         return chosen, f"VFR {float(low):.4g}-{float(high):.4g} fps to {float(chosen):.5g} fps"
     chosen = measured
     for candidate in (rate.claimed, *STANDARD_RATES):
