@@ -25,14 +25,16 @@ REELS = ("bigbuckbunny.mp4", "bikes.mp4", "cityCC0.mpg")
 RATE, SAMPLE_RATE, AAC_SAMPLES = 25, 48_000, 1024
 
 
-def film(seconds: int = 60) -> Path:
-    """1080p25 with sound, made once and kept in ``out/``."""
-    path = OUT / f"film-1080p-{seconds}s.mp4"
+def film(seconds: int = 60, *, b_frames: int = 3) -> Path:
+    """1080p25 with sound, made once and kept in ``out/``. Without B-frames (as most phones and
+    all screen recorders encode) every frame is a reference.
+    """
+    path = OUT / f"film-1080p-{seconds}s{'' if b_frames else '-no-b'}.mp4"
     if path.is_file():
         return path
     OUT.mkdir(exist_ok=True)
     unfinished = path.with_suffix(".part.mp4")
-    options = {"preset": "veryfast", "crf": "19", "bf": "3", "threads": "1"}
+    options = {"preset": "veryfast", "crf": "19", "bf": str(b_frames), "threads": "1"}
     with av.open(str(unfinished), "w") as out:
         video = out.add_stream("libx264", rate=RATE, options=options)
         video.width, video.height, video.pix_fmt = 1920, 1080, "yuv420p"
