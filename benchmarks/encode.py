@@ -34,7 +34,7 @@ from benchmarks.answers import Answer, Row
 from benchmarks.sources import CLIPS
 from framegate.domain import codec
 from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.encode.encode import chunk_work
@@ -105,7 +105,7 @@ def at_1080p(clip: Path, work: Path) -> Path:
 
 
 def probe(clip: Path) -> MediaFacts:
-    request = {"name": clip.name, "limits": codec.dump(ProbeLimits())}
+    request = {"name": clip.name, "limits": codec.dump(SourceLimits())}
     with clip.open("rb") as source:
         answer = InProcessSandbox().run(
             "framegate.media.probe:measure",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.domain.frames import Sample
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
@@ -89,7 +89,7 @@ def measure_facts(context: StageContext, path: Path) -> MediaFacts:
             source.fileno(),
             name=path.name,
             size_bytes=path.stat().st_size,
-            limits=ProbeLimits(),
+            limits=SourceLimits(),
         )
 
 

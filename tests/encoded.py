@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tracks
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodeOptions, EncodePlan
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.package import Packaged, Stills
 from framegate.security.sandbox.host import MediaSandbox
 from framegate.stages.encode.encode import encode_audio, encode_chunk, join_rendition
@@ -39,7 +39,7 @@ def encode(
     fd = os.open(source, os.O_RDONLY)
     try:
         size = source.stat().st_size
-        facts = probe(context, fd, name=source.name, size_bytes=size, limits=ProbeLimits())
+        facts = probe(context, fd, name=source.name, size_bytes=size, limits=SourceLimits())
         plan = plan_encode(facts, options)
         found = encoders(sandbox)
         receipts = [

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from framegate.domain import codec
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.limits import Limits
 from framegate.testing.sandbox import InProcessSandbox
@@ -115,7 +115,7 @@ def facts_of(path: Path) -> MediaFacts:
     with path.open("rb") as source:
         answer = InProcessSandbox().run(
             "framegate.media.probe:measure",
-            {"name": path.name, "limits": codec.dump(ProbeLimits())},
+            {"name": path.name, "limits": codec.dump(SourceLimits())},
             fds={"source": source.fileno()},
             limits=Limits(),
         )

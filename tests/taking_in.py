@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from framegate.domain.asset import AssetDetails
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.host import MediaSandbox
 from framegate.stages.base import StageContext
@@ -55,7 +55,7 @@ def take_in(
 
 
 def look(
-    path: Path, *, limits: ProbeLimits | None = None, sandbox: MediaSandbox | None = None
+    path: Path, *, limits: SourceLimits | None = None, sandbox: MediaSandbox | None = None
 ) -> MediaFacts:
     """Probe alone: the bytes are not asked what they are first."""
     context = StageContext(sandbox or InProcessSandbox(), path.parent, Quiet(), lambda: NOW)
@@ -66,7 +66,7 @@ def look(
             fd,
             name=path.name,
             size_bytes=path.stat().st_size,
-            limits=limits or ProbeLimits(),
+            limits=limits or SourceLimits(),
         )
     finally:
         os.close(fd)
@@ -82,7 +82,7 @@ def take_in_and_look(path: Path, *, sandbox: MediaSandbox | None = None) -> Medi
             fd,
             name=taken.asset.name,
             size_bytes=taken.asset.size_bytes,
-            limits=ProbeLimits(),
+            limits=SourceLimits(),
         )
     finally:
         os.close(fd)

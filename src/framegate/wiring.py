@@ -19,7 +19,7 @@ from framegate.catalog.decisions import Decisions
 from framegate.catalog.works import Works
 from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
 from framegate.flow.process import PROCESS, RELEASE, Flows, Workshop
 from framegate.jobs import Jobs, Leases
@@ -69,7 +69,7 @@ def opened(settings: Settings) -> Iterator[Application]:
         stack.callback(engine.dispose)
         models = Models(settings.screen.threads)
         assets, works, decisions = Assets(engine), Works(engine), Decisions(engine)
-        limits = probe_limits(settings)
+        limits = source_limits(settings)
         workshop = Workshop(
             models=models,
             decisions=decisions,
@@ -163,10 +163,10 @@ def process_options(
     )
 
 
-def probe_limits(settings: Settings) -> ProbeLimits:
-    """The settings' limits as probe takes them."""
+def source_limits(settings: Settings) -> SourceLimits:
+    """The settings' limits on a source, as ingest and probe take them."""
     limits = settings.limits
-    return ProbeLimits(
+    return SourceLimits(
         max_bytes=limits.max_bytes,
         max_pixels=limits.max_pixels,
         max_total_pixels=limits.max_total_pixels,

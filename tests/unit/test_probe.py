@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import Crop, FieldOrder, HdrKind, MediaFacts, Rotation
 from framegate.errors import InputTooLarge, UnsupportedInput
 from framegate.testing import mp4
@@ -241,16 +241,16 @@ def test_a_wrong_extension_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "limits",
     [
-        ProbeLimits(max_pixels=319 * 180),
-        ProbeLimits(max_frames=49),
-        ProbeLimits(max_duration_s=1),
-        ProbeLimits(max_total_pixels=49 * 320 * 180),
-        ProbeLimits(max_bytes=1000),
-        ProbeLimits(max_expansion=10, expansion_floor_bytes=1000),
-        ProbeLimits(max_streams=1),
+        SourceLimits(max_pixels=319 * 180),
+        SourceLimits(max_frames=49),
+        SourceLimits(max_duration_s=1),
+        SourceLimits(max_total_pixels=49 * 320 * 180),
+        SourceLimits(max_bytes=1000),
+        SourceLimits(max_expansion=10, expansion_floor_bytes=1000),
+        SourceLimits(max_streams=1),
     ],
 )
-def test_limits(tmp_path: Path, limits: ProbeLimits) -> None:
+def test_limits(tmp_path: Path, limits: SourceLimits) -> None:
     path = make_clip(tmp_path / "a.mp4", audio=[Tone()])
     look(path)
     with pytest.raises(InputTooLarge):

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from framegate import settings
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.errors import SettingsInvalid
-from framegate.wiring import probe_limits
+from framegate.wiring import source_limits
 
 
 @pytest.fixture(autouse=True)
@@ -95,4 +95,4 @@ def test_every_setting_says_what_it_means_and_why() -> None:
 
 
 def test_limits_have_the_same_defaults_in_settings_and_in_the_domain() -> None:
-    assert probe_limits(settings.load()) == ProbeLimits()
+    assert source_limits(settings.load()) == SourceLimits()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeLimits:
+class SourceLimits:
     """Bounds on one source; settings carry the same names and the reasons for the defaults.
 
     ``max_pixels`` is width x height of one picture, ``max_total_pixels`` that times the frames

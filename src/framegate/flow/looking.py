@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.domain.screening import Screening
 from framegate.flow.state import Run
@@ -13,7 +13,7 @@ from framegate.stages.screen.screen import screen
 from framegate.storage.source import reopened
 
 
-def probe_source(run: Run, limits: ProbeLimits) -> MediaFacts:
+def probe_source(run: Run, limits: SourceLimits) -> MediaFacts:
     """What the source is; raises what probe raises."""
     with reopened(run.source) as fd:
         return probe(

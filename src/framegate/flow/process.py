@@ -13,7 +13,7 @@ from framegate.catalog.decisions import Decisions
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import Encoders
 from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
@@ -47,7 +47,7 @@ class Workshop:
     models: Models
     decisions: Decisions
     clock: Clock
-    limits: ProbeLimits
+    limits: SourceLimits
     encoders: Callable[[], Encoders]
     sandbox: Callable[[], tuple[Protection, ...]]
     versions: tuple[tuple[str, str], ...]

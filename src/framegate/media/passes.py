@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.errors import FramegateError, InputTooLarge, Undecodable
 from framegate.media.container import Tally, decode_packets, open_source, packets
 from framegate.media.tracks import Extent, Selection, codec_name
@@ -83,7 +83,7 @@ def read_packets(
     container: InputContainer,
     chosen: Selection,
     *,
-    limits: ProbeLimits,
+    limits: SourceLimits,
     tally: Tally,
     report: Callable[[dict[str, Any]], None],
 ) -> PacketPass:

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from framegate.domain.codec import dump, load, prepare
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import (
     AudioFacts,
     FieldOrder,
@@ -77,7 +77,7 @@ _FIELD_ORDERS = {
     5: FieldOrder.BOTTOM_FIRST,
 }
 
-prepare(ProbeLimits, MediaFacts)
+prepare(SourceLimits, MediaFacts)
 
 
 def measure(call: Call) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def measure(call: Call) -> dict[str, Any]:
     Raises `NotAVideo`, `UnsafeInput`, `UnsupportedInput`, `NoVideoTrack`, `ZeroDuration`,
     `Undecodable`, `InputTooLarge`, `MediaLimit`.
     """
-    limits = load(ProbeLimits, call.request["limits"])
+    limits = load(SourceLimits, call.request["limits"])
     name = str(call.request.get("name", ""))
     with vendor_errors("The file cannot be measured"):
         return dump(_measure(call, name, limits))
@@ -112,7 +112,7 @@ class _Claims:
     side_data: dict[str, bytes]
 
 
-def _measure(call: Call, name: str, limits: ProbeLimits) -> MediaFacts:
+def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
     fd = call.fd("source")
     size_bytes = os.fstat(fd).st_size
     outline = read_outline(fd)

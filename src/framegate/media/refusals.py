@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import HdrKind
 from framegate.errors import (
     InputTooLarge,
@@ -19,7 +19,7 @@ SAMPLES_SHARE = 8
 """Samples a track may claim for each frame allowed: sound tracks have more than pictures."""
 
 
-def check_outline(outline: Outline, limits: ProbeLimits) -> None:
+def check_outline(outline: Outline, limits: SourceLimits) -> None:
     """What the headers alone forbid, before a demuxer allocates for them."""
     if outline.external:
         raise UnsafeInput(
@@ -36,7 +36,7 @@ def check_outline(outline: Outline, limits: ProbeLimits) -> None:
     check_picture(*outline.picture_claimed, limits)
 
 
-def check_picture(width: int, height: int, limits: ProbeLimits) -> None:
+def check_picture(width: int, height: int, limits: SourceLimits) -> None:
     """One picture's size."""
     if width * height > limits.max_pixels:
         raise InputTooLarge(
@@ -45,7 +45,7 @@ def check_picture(width: int, height: int, limits: ProbeLimits) -> None:
         )
 
 
-def check_streams(count: int, limits: ProbeLimits) -> None:
+def check_streams(count: int, limits: SourceLimits) -> None:
     """How many tracks."""
     if count > limits.max_streams:
         raise InputTooLarge(
@@ -54,7 +54,7 @@ def check_streams(count: int, limits: ProbeLimits) -> None:
 
 
 def check_length(
-    duration: Fraction, frames: int, *, pixels: int, size_bytes: int, limits: ProbeLimits
+    duration: Fraction, frames: int, *, pixels: int, size_bytes: int, limits: SourceLimits
 ) -> None:
     """How long, how much to decode, and how much more that is than was sent."""
     if duration > limits.max_duration_s:

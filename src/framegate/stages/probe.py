@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framegate.domain.codec import dump, load
-from framegate.domain.limits import ProbeLimits
+from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.errors import InputTooLarge, Internal
 from framegate.security.sandbox import Limits
@@ -21,7 +21,7 @@ def probe(
     *,
     name: str,
     size_bytes: int,
-    limits: ProbeLimits,
+    limits: SourceLimits,
     sandbox_limits: Limits = SANDBOX,
 ) -> MediaFacts:
     """Facts of the source behind ``fd`` (opened for this call alone: its offset is moved).
