@@ -21,16 +21,16 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
-from framegate.flow.process import PROCESS, RELEASE, Flows, Workshop
+from framegate.flow.process import PROCESS, RELEASE, Flows
+from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
 from framegate.security.sandbox.host import ForkServer
-from framegate.services.processing import Intake, Processing
+from framegate.services.processing import Processing
 from framegate.services.reviews import Reviews
-from framegate.services.runner import Premises, Runner
+from framegate.services.runner import Runner
 from framegate.services.single import SingleSteps
 from framegate.settings import Settings
-from framegate.stages.base import Progress, StageContext
 from framegate.stages.encode import hardware
 from framegate.stages.ingest import MagikaClassifier
 from framegate.storage import DataFolder
@@ -44,16 +44,9 @@ class Application:
     """Everything that a command uses; see `opened`."""
 
     settings: Settings
-    sandbox: ForkServer
-    models: Models
-    data: DataFolder
     processing: Processing
     reviews: Reviews
     single: SingleSteps
-
-    def context(self, work: Path, progress: Progress) -> StageContext:
-        """For commands that run single stages, outside any job."""
-        return StageContext(sandbox=self.sandbox, work=work, progress=progress, clock=now)
 
 
 @contextmanager
@@ -67,61 +60,40 @@ def opened(settings: Settings) -> Iterator[Application]:
         data = DataFolder(settings.home, min_free_bytes=settings.limits.min_free_bytes)
         engine = database.connect(settings.home)
         stack.callback(engine.dispose)
-        models = Models(settings.screen.threads)
-        assets, works, decisions = Assets(engine), Works(engine), Decisions(engine)
-        limits = source_limits(settings)
+        holder = {"pid": os.getpid(), "since": now().isoformat(timespec="seconds")}
         workshop = Workshop(
-            models=models,
-            decisions=decisions,
+            sandbox=sandbox,
+            models=Models(settings.screen.threads),
+            data=data,
+            assets=Assets(engine),
+            works=Works(engine),
+            decisions=Decisions(engine),
+            leases=Leases(data.leases, holder=holder),
+            classifier=MagikaClassifier(),
             clock=now,
-            limits=limits,
+            limits=source_limits(settings),
+            default_policy=default_policy(),
+            assets_at_once=settings.assets_at_once,
+            chunks_at_once=settings.chunks_at_once,
             encoders=cache(lambda: hardware.encoders(sandbox)),
-            sandbox=cache(sandbox.report),
+            protections=cache(sandbox.report),
             versions=_versions(),
         )
         flows = Flows(workshop)
         executor = uuid.uuid4().hex  # new for every start: what a dead one left is told apart
         jobs = Jobs(engine, {PROCESS: flows.process, RELEASE: flows.release}, executor=executor)
         stack.callback(jobs.close)
-        runner = Runner(
-            Premises(
-                sandbox=sandbox,
-                data=data,
-                works=works,
-                jobs=jobs,
-                leases=Leases(
-                    data.leases,
-                    holder={"pid": os.getpid(), "since": now().isoformat(timespec="seconds")},
-                ),
-                flows=flows,
-                clock=now,
-                chunks_at_once=settings.chunks_at_once,
-            )
-        )
 
         def stop() -> None:
             jobs.stop()  # first, so that no child's death is taken for a result
             sandbox.stop()
 
-        policy = default_policy()
-        intake = Intake(
-            assets=assets,
-            data=data,
-            classifier=MagikaClassifier(),
-            clock=now,
-            default_policy=policy,
-            max_bytes=limits.max_bytes,
-            assets_at_once=settings.assets_at_once,
-            stop=stop,
-        )
+        runner = Runner(workshop, flows, jobs)
         yield Application(
             settings=settings,
-            sandbox=sandbox,
-            models=models,
-            data=data,
-            processing=Processing(runner, intake),
-            reviews=Reviews(runner, assets, works, policy),
-            single=SingleSteps(intake, workshop, sandbox, settings.chunks_at_once),
+            processing=Processing(workshop, runner, stop),
+            reviews=Reviews(workshop, runner),
+            single=SingleSteps(workshop),
         )
 
 

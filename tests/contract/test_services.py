@@ -103,7 +103,7 @@ def test_one_bad_file_stops_no_other_and_duplicates_are_known(
     assert verdict["action"] == "allow"
     assert verdict["guarantee"] is None
     # what only an unfinished work needs is gone
-    (work,) = (desk.app.data.home / "work").glob(f"{good.outcome.asset.id}-*")
+    (work,) = (desk.app.settings.home / "work").glob(f"{good.outcome.asset.id}-*")
     assert not [name for name in ("chunks", "video", "samples") if (work / name).exists()]
 
 
@@ -227,7 +227,7 @@ def test_an_incomplete_package_is_never_published(desk: Desk, clips: Path, tmp_p
     policy.write_text(REVIEW_POLICY)
     (held,) = desk.process(clip, output=tmp_path / "out", policy=policy, max_gap_s=0.8)
     assert held.asset is not None
-    for segment in desk.app.data.home.glob(f"work/{held.asset.id}-*/package/media/*/00001.m4s"):
+    for segment in desk.app.settings.home.glob(f"work/{held.asset.id}-*/package/media/*/00001.m4s"):
         segment.unlink()
     with pytest.raises(CaseNotOpen, match="no longer complete"):
         desk.app.reviews.resolve(

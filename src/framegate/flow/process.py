@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framegate.catalog.decisions import Decisions
 from framegate.domain.codec import dump, load
-from framegate.domain.encoding import Encoders
 from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
-from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
-from framegate.domain.report import PackageInfo, Protection, ReportInput
+from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import encode_all, require_package
 from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.state import Encoded, Ending, Outcome, Published, Run, Screened, Step
+from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Steps
-from framegate.models.store import Models
-from framegate.stages.base import Clock
 from framegate.stages.decide import decide
 from framegate.stages.publish import publish
 from framegate.stages.report.write import write_report
+from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import read_hashed, sha256_of, write_hashed
 
 PROCESS, RELEASE = "process", "release"
@@ -38,19 +35,6 @@ AFTER = {
     Action.REVIEW: Ending.REVIEW,
     Action.BLOCK: Ending.BLOCKED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every run shares. ``encoders`` and ``sandbox`` are asked when needed, not at start."""
-
-    models: Models
-    decisions: Decisions
-    clock: Clock
-    limits: SourceLimits
-    encoders: Callable[[], Encoders]
-    sandbox: Callable[[], tuple[Protection, ...]]
-    versions: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +103,8 @@ class Flows:
 
     def _screen(self, run: Run, facts: MediaFacts) -> Screened:
         screening = screen_source(run, facts, self._workshop.models)
+        with writing(SAMPLES):
+            sync_tree(run.context.work / SAMPLES)  # evidence, maybe looked at in weeks
         content = json.dumps(dump(screening), separators=(",", ":")).encode()
         return Screened(
             sha256=write_hashed(run.context.work / SCREENING, content),
@@ -181,7 +167,7 @@ class Flows:
                     audio=encoded.audio if encoded else (),
                     package=_package_info(released) if released else None,
                     timings=timings,
-                    sandbox=self._workshop.sandbox(),
+                    sandbox=self._workshop.protections(),
                     versions=self._workshop.versions,
                     samples=run.context.work / SAMPLES,
                 ),

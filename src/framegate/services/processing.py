@@ -8,19 +8,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from framegate.catalog.assets import Assets
 from framegate.domain.asset import Asset
 from framegate.domain.options import ProcessOptions
 from framegate.errors import FramegateError, Internal
 from framegate.flow.state import Outcome
+from framegate.flow.workshop import Workshop
 from framegate.jobs import Interrupted
 from framegate.observability.logs import logger
 from framegate.services.found import find_videos
 from framegate.services.runner import Runner
 from framegate.services.wish import Wish, read_wish
-from framegate.stages.base import Clock, Progress
-from framegate.stages.ingest import Classifier, ingest
-from framegate.storage import DataFolder
+from framegate.stages.base import Progress
 
 STOP_WAIT_S = 10.0  # for threads to put away what they were at, after Ctrl-C
 
@@ -40,26 +38,14 @@ class ProcessResult:
     already_done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """How files are taken in; ``stop`` makes everything under way end without a result."""
-
-    assets: Assets
-    data: DataFolder
-    classifier: Classifier
-    clock: Clock
-    default_policy: bytes
-    max_bytes: int
-    assets_at_once: int
-    stop: Callable[[], None]
-
-
 class Processing:
     """Use case: process files and folders."""
 
-    def __init__(self, runner: Runner, intake: Intake) -> None:
+    def __init__(self, workshop: Workshop, runner: Runner, stop: Callable[[], None]) -> None:
+        """``stop`` makes everything under way end without a result."""
+        self._workshop = workshop
         self._runner = runner
-        self._intake = intake
+        self._stop_all = stop
 
     def process(
         self,
@@ -76,8 +62,8 @@ class Processing:
         raised. After Ctrl-C (`KeyboardInterrupt`) all that was started is stopped and put away;
         the same call goes on from there.
         """
-        wish = read_wish(options, self._intake.default_policy)
-        self._intake.data.require_writable(Path(options.output))
+        wish = read_wish(options, self._workshop.default_policy)
+        self._workshop.data.require_writable(Path(options.output))
         found = list(find_videos(paths))
         telling = threading.Lock()
 
@@ -87,7 +73,7 @@ class Processing:
                 on_result(result)
             return result
 
-        pool = ThreadPoolExecutor(self._intake.assets_at_once, thread_name_prefix="asset")
+        pool = ThreadPoolExecutor(self._workshop.assets_at_once, thread_name_prefix="asset")
         futures = [pool.submit(one, number, path) for number, path in enumerate(found, start=1)]
         try:
             return tuple(future.result() for future in futures)
@@ -101,22 +87,15 @@ class Processing:
         """End as if killed, but tidily: nothing more is recorded, children die, threads unwind."""
         for future in futures:
             future.cancel()
-        self._intake.stop()
+        self._stop_all()
         wait(futures, timeout=STOP_WAIT_S)
 
     def _one(self, path: Path, wish: Wish, progress: Progress) -> ProcessResult:
         """One file; every error but a stop becomes part of the result."""
         asset = None
         try:
-            taken = ingest(
-                path,
-                details=wish.options.details,
-                max_bytes=self._intake.max_bytes,
-                classifier=self._intake.classifier,
-                clock=self._intake.clock,
-                progress=progress,
-            )
-            asset = self._intake.assets.remember(taken.asset)
+            taken = self._workshop.take_in(path, wish.options.details, progress)
+            asset = self._workshop.assets.remember(taken.asset)
             done = self._runner.process(asset, taken.source, wish, progress)
         except Interrupted:
             raise

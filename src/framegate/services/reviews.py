@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from framegate.catalog.assets import Assets
-from framegate.catalog.works import Work, Works, WorkStatus
+from framegate.catalog.works import Work, WorkStatus
 from framegate.domain.asset import Asset
 from framegate.domain.codec import load
 from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Action, Verdict
 from framegate.errors import CaseNotOpen
 from framegate.flow.state import Outcome
+from framegate.flow.workshop import Workshop
 from framegate.services.runner import Runner
 from framegate.services.wish import read_wish
 from framegate.stages.base import Progress
@@ -31,15 +31,13 @@ class Case:
 class Reviews:
     """Use case: review."""
 
-    def __init__(self, runner: Runner, assets: Assets, works: Works, default_policy: bytes) -> None:
+    def __init__(self, workshop: Workshop, runner: Runner) -> None:
+        self._workshop = workshop
         self._runner = runner
-        self._assets = assets
-        self._works = works
-        self._default_policy = default_policy
 
     def waiting(self) -> tuple[Case, ...]:
         """All open cases, last changed first."""
-        return tuple(_case(work) for work in self._works.waiting())
+        return tuple(_case(work) for work in self._workshop.works.waiting())
 
     def resolve(
         self, asset_id: str, action: Action, *, reason: str, actor: str, progress: Progress
@@ -51,16 +49,16 @@ class Reviews:
         """
         if action not in ACTIONS:
             raise ValueError(action)
-        asset = self._assets.get(asset_id)
+        asset = self._workshop.assets.get(asset_id)
         work = self._open(asset.id)
         options = load(ProcessOptions, work.options)
         # the policy and lists have done their part: only the options are looked at from here on
-        wish = read_wish(replace(options, policy=None, hashlists=()), self._default_policy)
+        wish = read_wish(replace(options, policy=None, hashlists=()), self._workshop.default_policy)
         said = {"action": action.value, "reason": reason, "actor": actor}
         return self._runner.release(work, wish, said, progress)
 
     def _open(self, asset_id: str) -> Work:
-        for work in self._works.of(asset_id):
+        for work in self._workshop.works.of(asset_id):
             if work.status is WorkStatus.REVIEW:
                 return work
         raise CaseNotOpen(f"asset {asset_id[:8]} is not waiting for a decision")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from framegate.catalog.works import Work, Works, WorkStatus
+from framegate.catalog.works import Work, WorkStatus
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.codec import dump, load
 from framegate.domain.layout import MASTER, MPD, POSTER, REPORT, REPORT_PAGE, VERDICT
@@ -19,12 +19,12 @@ from framegate.domain.policy import Action
 from framegate.errors import CaseNotOpen, DiskFull, FramegateError
 from framegate.flow.process import PROCESS, RELEASE, Flows
 from framegate.flow.state import Outcome, Run
-from framegate.jobs import Answer, Jobs, JobState, Leases
-from framegate.security.sandbox.host import MediaSandbox
+from framegate.flow.workshop import Workshop
+from framegate.jobs import Answer, Jobs, JobState
 from framegate.services.wish import Wish
-from framegate.stages.base import Clock, Progress, StageContext
+from framegate.stages.base import Progress
 from framegate.stages.publish import is_intact
-from framegate.storage import DataFolder, output_name
+from framegate.storage import output_name
 from framegate.storage.local import WorkLost, sha256_of
 from framegate.storage.source import open_unchanged
 
@@ -34,20 +34,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORTS = (REPORT_PAGE, REPORT, VERDICT)
 ENDED = frozenset({WorkStatus.PUBLISHED, WorkStatus.BLOCKED, WorkStatus.REVIEW})
 MANIFESTS = (MASTER, MPD, POSTER)
-
-
-@dataclass(frozen=True, slots=True)
-class Premises:
-    """What works are done with; built by wiring."""
-
-    sandbox: MediaSandbox
-    data: DataFolder
-    works: Works
-    jobs: Jobs
-    leases: Leases
-    flows: Flows
-    clock: Clock
-    chunks_at_once: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +48,19 @@ class Done:
 class Runner:
     """Begins, resumes and records works."""
 
-    def __init__(self, premises: Premises) -> None:
-        self._premises = premises
+    def __init__(self, workshop: Workshop, flows: Flows, jobs: Jobs) -> None:
+        self._workshop = workshop
+        self._flows = flows
+        self._jobs = jobs
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
     def process(self, asset: Asset, source: SourceFile, wish: Wish, progress: Progress) -> Done:
         """The whole job on one asset. Raises what its stages raise, and `AlreadyRunning`."""
-        at = self._premises
+        at = self._workshop
         with self._alone(asset.id):
             work = at.works.get(asset.id, wish.key) or self._new(asset, wish)
-            state = at.jobs.state(work.workflow_id)
+            state = self._jobs.state(work.workflow_id)
             if work.outcome is not None and is_finished(work):
                 self._put_away(work)
                 return Done(load(Outcome, work.outcome), already=True)
@@ -97,11 +85,11 @@ class Runner:
     def _put_away(self, work: Work) -> None:
         """Free the space; a case keeps its files until a person has decided."""
         if work.status is not WorkStatus.REVIEW:
-            self._premises.data.put_away(work.asset_id, work.options_key)
+            self._workshop.data.put_away(work.asset_id, work.options_key)
 
     def release(self, work: Work, wish: Wish, said: Answer, progress: Progress) -> Outcome:
         """Go on with a work that waits for a person; ``said``: action, reason, actor."""
-        at = self._premises
+        at = self._workshop
         with self._alone(work.asset_id):
             now = at.works.get(work.asset_id, work.options_key)
             if now is None or now.status is not WorkStatus.REVIEW or now.outcome is None:
@@ -131,22 +119,17 @@ class Runner:
             output=str(folder),
             status=WorkStatus.RUNNING,
             options=dump(wish.options),
-            updated_at=self._premises.clock(),
+            updated_at=self._workshop.clock(),
         )
 
     def _run(self, asset: Asset, opened: Opened, wish: Wish, work: Work, progress: Progress) -> Run:
-        at = self._premises
+        at = self._workshop
         fd, origin = opened
         return Run(
             asset=asset,
             source=fd,
             origin=origin,
-            context=StageContext(
-                sandbox=at.sandbox,
-                work=at.data.work(asset.id, work.options_key),
-                progress=progress,
-                clock=at.clock,
-            ),
+            context=at.context(at.data.work(asset.id, work.options_key), progress),
             options=wish.options,
             policy=wish.policy,
             lists=wish.lists,
@@ -156,7 +139,7 @@ class Runner:
         )
 
     def _execute(self, flow: str, work: Work, run: Run, request: Answer) -> Outcome:
-        at = self._premises
+        at = self._workshop
         at.data.require_space(run.context.work)
         at.data.require_space(run.output)
         if flow == PROCESS:
@@ -164,7 +147,7 @@ class Runner:
                 replace(work, status=WorkStatus.RUNNING, outcome=None, updated_at=at.clock())
             )
         try:
-            with at.flows.at(run):
+            with self._flows.at(run):
                 answer = self._answer(flow, run, request)
         except FramegateError as error:
             if flow == PROCESS:
@@ -195,7 +178,7 @@ class Runner:
     def _answer(self, flow: str, run: Run, request: Answer) -> Answer:
         """The flow's answer; a full disk has one name, whoever met it first."""
         try:
-            return self._premises.jobs.run(flow, run.job_id, request)
+            return self._jobs.run(flow, run.job_id, request)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -206,7 +189,7 @@ class Runner:
         """Threads of this process wait for each other; another process is `AlreadyRunning`."""
         with self._guard:
             lock = self._locks.setdefault(asset_id, threading.Lock())
-        with lock, self._premises.leases.hold(asset_id):
+        with lock, self._workshop.leases.hold(asset_id):
             yield
 
 

@@ -17,15 +17,12 @@ from framegate.domain.report import ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import encode_all
 from framegate.flow.looking import probe_source, screen_source
-from framegate.flow.process import Workshop
 from framegate.flow.state import Encoded, Run
+from framegate.flow.workshop import Workshop
 from framegate.jobs.direct import DirectSteps
-from framegate.security.sandbox.host import MediaSandbox
-from framegate.services.processing import Intake
 from framegate.services.wish import read_wish
-from framegate.stages.base import Progress, StageContext
+from framegate.stages.base import Progress
 from framegate.stages.decide import decide
-from framegate.stages.ingest import ingest
 from framegate.stages.publish import publish
 from framegate.stages.report.write import write_report
 from framegate.storage import output_name
@@ -64,13 +61,8 @@ class EncodeResult:
 class SingleSteps:
     """Use cases: probe, screen, encode one file."""
 
-    def __init__(
-        self, intake: Intake, workshop: Workshop, sandbox: MediaSandbox, chunks_at_once: int
-    ) -> None:
-        self._intake = intake
+    def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
-        self._sandbox = sandbox
-        self._chunks_at_once = chunks_at_once
 
     def probe(self, path: Path, options: ProcessOptions, progress: Progress) -> ProbeResult:
         """Ingest's checks and the facts; raises what those stages raise."""
@@ -99,7 +91,7 @@ class SingleSteps:
                         decisions=(),
                         created=self._workshop.clock(),
                         timings=tuple(run.timings),
-                        sandbox=self._workshop.sandbox(),
+                        sandbox=self._workshop.protections(),
                         versions=self._workshop.versions,
                         samples=run.context.work / SAMPLES,
                     ),
@@ -126,30 +118,19 @@ class SingleSteps:
 
     @contextmanager
     def _run(self, path: Path, options: ProcessOptions, progress: Progress) -> Iterator[Run]:
-        wish = read_wish(options, self._intake.default_policy)
-        taken = ingest(
-            path,
-            details=options.details,
-            max_bytes=self._intake.max_bytes,
-            classifier=self._intake.classifier,
-            clock=self._intake.clock,
-            progress=progress,
-        )
-        with self._intake.data.scratch() as work, opened(taken.source) as fd:
+        workshop = self._workshop
+        wish = read_wish(options, workshop.default_policy)
+        taken = workshop.take_in(path, options.details, progress)
+        with workshop.data.scratch() as work, opened(taken.source) as fd:
             yield Run(
                 asset=taken.asset,
                 source=fd,
                 origin=taken.source,
-                context=StageContext(
-                    sandbox=self._sandbox,
-                    work=work,
-                    progress=progress,
-                    clock=self._intake.clock,
-                ),
+                context=workshop.context(work, progress),
                 options=options,
                 policy=wish.policy,
                 lists=wish.lists,
                 output=Path(options.output) / output_name(taken.asset.name, taken.asset.id),
                 job_id="single",
-                chunks_at_once=self._chunks_at_once,
+                chunks_at_once=workshop.chunks_at_once,
             )
