@@ -43,6 +43,8 @@ assets = sa.Table(
     sa.Column("media_type", sa.Text, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sa.Column("first_seen", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Index("ix_assets_tenant_id", "tenant", "id"),
 )
 
 decisions = sa.Table(

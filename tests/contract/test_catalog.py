@@ -50,10 +50,56 @@ def test_the_same_bytes_again_are_named_after_the_first(engine: sa.Engine) -> No
     assert assets.remember(ASSET) == ASSET
     again = assets.remember(replace(ASSET, name="again.mp4", first_seen=NOW.replace(year=2027)))
     assert (again.duplicate_of, again.first_seen) == ("first.mp4", NOW)
-    assert assets.get("abab") == ASSET
+    assert assets.get("t", "abab") == ASSET
     for unknown in ("beef", "a", "%%%%", "ab' OR 1=1"):
         with pytest.raises(AssetUnknown):
-            assets.get(unknown)
+            assets.get("t", unknown)
+
+
+def test_a_tenant_finds_its_own_assets_and_no_others(engine: sa.Engine) -> None:
+    assets = Assets(engine)
+    theirs = replace(ASSET, id="abab" + "c" * 28, details=AssetDetails(tenant="u"))
+    third = replace(ASSET, id="abab" + "d" * 28, details=AssetDetails())
+    # the same bytes, sent under another name by another tenant: not a duplicate of theirs
+    assert assets.remember(ASSET).duplicate_of is None
+    assert assets.remember(replace(theirs, name="theirs.mp4")).duplicate_of is None
+    assets.remember(third)
+    # the beginning that they share is unique within each
+    assert [assets.get(tenant, "abab").id for tenant in ("t", "u", "")] == [
+        ASSET.id,
+        theirs.id,
+        third.id,
+    ]
+    refusals = []
+    for tenant, asset_id in [("u", ASSET.id), ("u", ASSET.id[:-1] + "0"), ("nobody", "abab")]:
+        with pytest.raises(AssetUnknown) as refused:
+            assets.get(tenant, asset_id)
+        refusals.append(str(refused.value).replace(asset_id, "ID"))
+    assert len(set(refusals)) == 1, "what another tenant has is refused like what nobody has"
+
+
+def test_what_the_sender_says_last_counts(engine: sa.Engine) -> None:
+    assets = Assets(engine)
+    assets.remember(ASSET)
+    said = AssetDetails(tenant="t", title="A day at the harbour", language="de")
+    assets.remember(replace(ASSET, name="again.mp4", details=said))
+    assert assets.get("t", ASSET.id) == replace(ASSET, details=said)
+
+
+def test_assets_of_the_first_schema_keep_their_tenant(tmp_path: Path) -> None:
+    engine = database.connect(tmp_path)
+    Assets(engine).remember(ASSET)
+    with engine.begin() as connection:
+        for statement in (
+            "DROP INDEX ix_assets_tenant_id",
+            "ALTER TABLE assets DROP COLUMN tenant",
+            "UPDATE framegate_migrations SET version_num = '0001'",
+        ):
+            connection.execute(sa.text(statement))
+    engine.dispose()
+    engine = database.connect(tmp_path)
+    assert Assets(engine).get("t", ASSET.id) == ASSET
+    engine.dispose()
 
 
 def test_decisions_are_appended_once_and_never_changed(engine: sa.Engine) -> None:
@@ -79,11 +125,12 @@ def test_a_work_is_replaced_by_its_next_state(engine: sa.Engine) -> None:
     works = Works(engine)
     work = Work(ASSET.id, "k", 1, "process-1", "/out", WorkStatus.RUNNING, {"codec": "h264"}, NOW)
     works.put(work)
-    assert works.waiting() == ()
+    assert works.waiting("t") == ()
     held = replace(work, status=WorkStatus.REVIEW, outcome={"verdict": "review"})
     works.put(held)
     assert works.get(ASSET.id, "k") == held
-    assert works.waiting() == works.of(ASSET.id) == (held,)
+    assert works.waiting("t") == works.of(ASSET.id) == (held,)
+    assert works.waiting("") == ()
     assert works.get(ASSET.id, "other") is None
 
 

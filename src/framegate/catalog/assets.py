@@ -1,4 +1,4 @@
-"""Assets as they were first seen."""
+"""Assets: what was sent, as it was first seen, with what its sender last said of it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ class Assets:
         self._engine = engine
 
     def remember(self, asset: Asset) -> Asset:
-        """Add an asset, or return it as it was first seen when its bytes came before.
+        """Add an asset; when its bytes came before, only its details are written anew.
 
         ``duplicate_of`` then holds the name under which they came first.
         """
+        details = dump(asset.details)
         with self._engine.begin() as connection:
             connection.execute(
                 insert(assets)
@@ -37,24 +38,28 @@ class Assets:
                     md5=asset.md5,
                     size_bytes=asset.size_bytes,
                     media_type=asset.media_type,
-                    details=dump(asset.details),
+                    details=details,
                     first_seen=asset.first_seen.isoformat(),
+                    tenant=asset.details.tenant,
                 )
-                .on_conflict_do_nothing()
+                .on_conflict_do_update(index_elements=["id"], set_={"details": details})
             )
-            row = _row(connection, asset.id)
-        first = _asset(row)
+            first = _asset(_row(connection, asset.id))
         if first.first_seen == asset.first_seen and first.name == asset.name:
             return asset
         return replace(asset, first_seen=first.first_seen, duplicate_of=first.name)
 
-    def get(self, asset_id: str) -> Asset:
-        """By its id or a unique beginning of at least 4 digits; raises `AssetUnknown`."""
+    def get(self, tenant: str, asset_id: str) -> Asset:
+        """One of the tenant's, by its id or a beginning of at least 4 digits that is unique among
+        them; raises `AssetUnknown`. Another tenant's asset is not there: it makes no difference.
+        """
         if len(asset_id) < _SHORTEST_PREFIX or not asset_id.isalnum():
             raise AssetUnknown(f"no asset {asset_id!r}", "an id has 32 hex digits")
         with self._engine.connect() as connection:
             rows = connection.execute(
-                sa.select(assets).where(assets.c.id.startswith(asset_id)).limit(2)
+                sa.select(assets)
+                .where(assets.c.tenant == tenant, assets.c.id.startswith(asset_id))
+                .limit(2)
             ).all()
         if not rows:
             raise AssetUnknown(f"no asset {asset_id!r}")

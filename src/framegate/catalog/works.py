@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from framegate.database import Engine, insert, works
+from framegate.database import Engine, assets, insert, works
 
 
 class WorkStatus(StrEnum):
@@ -81,9 +81,12 @@ class Works:
         """All works on an asset, last changed first."""
         return self._where(works.c.asset_id == asset_id)
 
-    def waiting(self) -> tuple[Work, ...]:
-        """All works that wait for a person, last changed first."""
-        return self._where(works.c.status == WorkStatus.REVIEW.value)
+    def waiting(self, tenant: str) -> tuple[Work, ...]:
+        """The tenant's works that wait for a person, last changed first."""
+        theirs = sa.select(assets.c.id).where(assets.c.tenant == tenant)
+        return self._where(
+            (works.c.status == WorkStatus.REVIEW.value) & works.c.asset_id.in_(theirs)
+        )
 
     def _where(self, condition: sa.ColumnElement[bool]) -> tuple[Work, ...]:
         query = sa.select(works).where(condition).order_by(works.c.updated_at.desc())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.domain.policy import Action
 from framegate.errors import printable
-from framegate.services.reviews import Reviews
+from framegate.services.reviews import Case
 
 
 def review(
@@ -26,13 +27,14 @@ def review(
     allow: Annotated[bool, typer.Option("--allow", help="Publish it.")] = False,
     block: Annotated[bool, typer.Option("--block", help="Refuse it; final.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why; recorded for good.")] = "",
+    tenant: Annotated[str, typer.Option(help="Whose assets; default: those of no tenant.")] = "",
     actor: Annotated[
         str | None, typer.Option("--actor", help="Who decides; default: your login name.")
     ] = None,
     progress: options.Progress = ProgressMode.AUTO,
     as_json: options.Json = False,
 ) -> None:
-    """List the assets that wait for a person, or decide one of them.
+    """List a tenant's assets that wait for a person, or decide one of them.
 
     The decision is appended to the record with actor, time and reason; allow publishes what was
     already encoded, block is final.
@@ -45,7 +47,7 @@ def review(
         raise typer.BadParameter("a decision needs its --reason")
     with answering(as_json=as_json), wiring.opened(settings()) as services:
         if asset_id is None:
-            _list(services.reviews, as_json=as_json)
+            _list(services.reviews.waiting(tenant), as_json=as_json)
             return
         with display(progress) as shown:
             outcome = services.reviews.resolve(
@@ -54,6 +56,7 @@ def review(
                 reason=reason,
                 actor=actor or getpass.getuser(),
                 progress=shown,
+                tenant=tenant,
             )
         if as_json:
             print_json(
@@ -71,8 +74,7 @@ def review(
         raise SystemExit(of_verdict(outcome.decision.verdict.action))
 
 
-def _list(reviews: Reviews, *, as_json: bool) -> None:
-    cases = reviews.waiting()
+def _list(cases: Sequence[Case], *, as_json: bool) -> None:
     if as_json:
         print_json(
             {

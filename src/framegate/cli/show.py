@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,7 +119,10 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
         rows.append(("took", f"{wall:.1f} s ({stages})" if stages else f"{wall:.1f} s"))
     rows.append(("report", str(Path(outcome.output) / REPORT_PAGE)))
     if outcome.status is Ending.REVIEW:
-        rows.append(("next", f'framegate review {outcome.asset.id} --allow|--block --reason "…"'))
+        tenant = outcome.asset.details.tenant
+        whose = f" --tenant {shlex.quote(tenant)}" if tenant else ""
+        decide = f'{outcome.asset.id}{whose} --allow|--block --reason "…"'
+        rows.append(("next", f"framegate review {decide}"))
     return rows
 
 

@@ -35,21 +35,28 @@ class Reviews:
         self._workshop = workshop
         self._runner = runner
 
-    def waiting(self) -> tuple[Case, ...]:
-        """All open cases, last changed first."""
-        return tuple(_case(work) for work in self._workshop.works.waiting())
+    def waiting(self, tenant: str = "") -> tuple[Case, ...]:
+        """The tenant's open cases, last changed first."""
+        return tuple(_case(work) for work in self._workshop.works.waiting(tenant))
 
     def resolve(
-        self, asset_id: str, action: Action, *, reason: str, actor: str, progress: Progress
+        self,
+        asset_id: str,
+        action: Action,
+        *,
+        reason: str,
+        actor: str,
+        progress: Progress,
+        tenant: str = "",
     ) -> Outcome:
         """Record a person's decision and go on: allow publishes, block is final.
 
-        ``asset_id`` may be a unique beginning. Raises `AssetUnknown`, `CaseNotOpen`,
-        `AlreadyRunning`, and what publishing raises.
+        ``asset_id`` may be a beginning that is unique among the tenant's. Raises `AssetUnknown`,
+        `CaseNotOpen`, `AlreadyRunning`, and what publishing raises.
         """
         if action not in ACTIONS:
             raise ValueError(action)
-        asset = self._workshop.assets.get(asset_id)
+        asset = self._workshop.assets.get(tenant, asset_id)
         work = self._open(asset.id)
         options = load(ProcessOptions, work.options)
         # the policy and lists have done their part: only the options are looked at from here on
