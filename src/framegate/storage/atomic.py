@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -80,7 +80,7 @@ def atomic_folder(
     check). Raises `DiskFull`, `OutputNotWritable`.
     """
     with writing(final.name):
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         sweep(final.parent)
         temporary, lock = _locked_folder(final.parent, mode)
         try:
@@ -170,6 +170,21 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(fd)
+
+
+def make_folder(folder: Path, *, mode: int = 0o777) -> None:
+    """A folder and those above it, made where they are missing, each new name durable.
+
+    A file that is on disk in a folder that is not would be lost with it. Raises `OSError`.
+    """
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)  # pathlib too keeps ``mode`` for the last one
+    with suppress(FileExistsError):  # another process was quicker, or a file is in the way
+        folder.mkdir(mode)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -32,9 +32,9 @@ class DataFolder:
         _require_text(home)
         with atomic.writing(f"the data folder {home}"):
             # a folder that was there before keeps its mode: it may be anybody's, even /tmp
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            atomic.make_folder(home, mode=0o700)
             for folder in (self.leases, self._work):
-                folder.mkdir(mode=0o700, exist_ok=True)
+                atomic.make_folder(folder, mode=0o700)
                 folder.chmod(0o700)
 
     def work(self, asset_id: str, options_key: str) -> Path:
@@ -44,7 +44,7 @@ class DataFolder:
         """
         folder = self._folder(asset_id, options_key)
         with atomic.writing(f"the work area {folder}"):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            atomic.make_folder(folder, mode=0o700)
             clear_unfinished(folder)
         return folder
 

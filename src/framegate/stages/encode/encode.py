@@ -46,7 +46,7 @@ from framegate.errors import FramegateError, Internal, Undecodable
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode.files import Feed, verify
-from framegate.storage.atomic import atomic_file, write_bytes, writing
+from framegate.storage.atomic import atomic_file, make_folder, write_bytes, writing
 from framegate.storage.local import sha256_of
 from framegate.storage.source import reopened
 
@@ -115,7 +115,7 @@ def encode_chunk(
             on_frames(min(frames, chunk.frames))
 
     with writing(folder.name), ExitStack() as open_files:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         source = open_files.enter_context(reopened(fd))
         outs = {
             rendition.name: open_files.enter_context(atomic_file(folder / f"{rendition.name}.nut"))
@@ -178,7 +178,7 @@ def join_rendition(
     path = context.work / VIDEO / f"{rendition.name}.mp4"
     length = plan.grid.frames / plan.grid.frame_rate
     with writing(path.name), Feed(context.work, files) as feed:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with atomic_file(path) as out:
             try:
                 context.sandbox.run(
@@ -218,7 +218,7 @@ def encode_audio(
     )
     path = context.work / AUDIO / f"{audio.name}.mp4"
     with writing(path.name), reopened(fd) as source:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             with atomic_file(path) as out:
                 answer = context.sandbox.run(

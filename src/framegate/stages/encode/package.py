@@ -19,7 +19,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
+from framegate.domain.ladder import AudioRendition, EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.layout import DASH, HLS, MASTER, MEDIA, MPD
 from framegate.domain.package import Packaged
 from framegate.errors import ComponentMissing, DiskFull, Internal
@@ -27,6 +27,7 @@ from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import manifests
 from framegate.stages.encode.verify import verify
+from framegate.storage.atomic import make_folder, sync_tree, writing
 
 FOLDERS = (HLS, DASH, MEDIA)
 
@@ -63,14 +64,16 @@ def package(
     audios: Sequence[EncodedAudio],
     out: Path,
 ) -> Packaged:
-    """Package finished tracks into ``out`` (made if missing; former results are replaced).
+    """Package finished tracks into ``out``, durably; whatever was there is gone.
 
     Raises `ComponentMissing`, `DiskFull`, `MediaLimit`, `MediaCrash`, and `Internal` when Shaka
     fails or the result is not what the plan says (see `verify`).
     """
-    for folder in FOLDERS:
-        shutil.rmtree(out / folder, ignore_errors=True)
-        (out / folder).mkdir(parents=True)
+    # all of it: a file that was published is the same file there (a hard link)
+    shutil.rmtree(out, ignore_errors=True)
+    with writing(out.name):
+        for folder in FOLDERS:
+            make_folder(out / folder)
     paths = [*(video.path for video in videos), *(audio.path for audio in audios)]
     inputs = [context.work / path for path in paths]
     size = sum(path.stat().st_size for path in inputs)
@@ -90,9 +93,11 @@ def package(
                 file_bytes=size + (16 << 20),
             ),
         )
-        _mend(out, str(target), [audio.audio.name for audio in audios])
+        _mend(out, str(target), [audio.audio for audio in audios])
     # a planned track of which nothing could be decoded was left out
     tracks = verify(out, replace(plan, audio=tuple(audio.audio for audio in audios)))
+    with writing(out.name):
+        sync_tree(out)
     files = sorted(
         str(path.relative_to(out))
         for folder in FOLDERS
@@ -124,6 +129,8 @@ def _arguments(
         descriptors.append(
             _descriptor(work / audio.path, "audio", name, out)
             + f",playlist_name={name}.m3u8,hls_group_id=audio,hls_name={name}"
+            # Else tracks of one language become one adaptation set, and players mix them.
+            + f",dash_label={name}"
             + (f",language={language}" if language else "")
         )
     rate = plan.grid.frame_rate
@@ -158,8 +165,9 @@ def _descriptor(source: Path, stream: str, name: str, out: Path) -> str:
     )
 
 
-def _mend(out: Path, prefix: str, audio: Sequence[str]) -> None:
-    """Relative URIs and measured rates in every manifest."""
+def _mend(out: Path, prefix: str, audio: Sequence[AudioRendition]) -> None:
+    """Relative URIs, measured rates and names for viewers in every manifest."""
+    labels = {track.name: track.label or track.name for track in audio}
     rates: dict[str, manifests.Rates] = {}
     master = (out / MASTER).read_text("utf-8")
     for variant in manifests.parse_master(master):
@@ -173,13 +181,13 @@ def _mend(out: Path, prefix: str, audio: Sequence[str]) -> None:
         ]
         durations = [segment.duration for segment in playlist.segments]
         rates[variant.uri] = manifests.measure(sizes, durations, playlist.target_s)
+    sound = [rates[f"{name}.m3u8"] for name in labels]
     (out / MASTER).write_text(
-        manifests.mend_master(master, rates.__getitem__, [rates[f"{name}.m3u8"] for name in audio]),
-        "utf-8",
+        manifests.mend_master(master, rates.__getitem__, sound, labels), "utf-8"
     )
     peaks: Mapping[str, int] = {uri.removesuffix(".m3u8"): rate.peak for uri, rate in rates.items()}
     mpd = out / MPD
-    mpd.write_text(manifests.mend_mpd(mpd.read_text("utf-8"), prefix, peaks), "utf-8")
+    mpd.write_text(manifests.mend_mpd(mpd.read_text("utf-8"), prefix, peaks, labels), "utf-8")
 
 
 @contextmanager

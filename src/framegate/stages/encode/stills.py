@@ -27,7 +27,7 @@ from framegate.errors import Internal
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.limits import Limits, RingSpec
 from framegate.stages.base import StageContext
-from framegate.storage.atomic import writing
+from framegate.storage.atomic import make_folder, sync_tree, writing
 
 THUMBNAIL_WIDTH = 160
 COLUMNS, ROWS = 10, 10
@@ -58,7 +58,8 @@ def make_stills(
     ordered = sorted(videos, key=lambda video: video.rendition.width * video.rendition.height)
     smallest, largest = ordered[0], ordered[-1]
     context.progress.start("stills", None, "files")
-    (out / SPRITES).mkdir(parents=True, exist_ok=True)
+    with writing(SPRITES):
+        make_folder(out / SPRITES)
     picture = _poster(context, plan, largest, poster_at)
     _write(out / POSTER, _jpeg(picture))
     every = thumbnail_step(plan)
@@ -69,6 +70,8 @@ def make_stills(
     names = sheets.close()
     _write(out / THUMBNAILS, webvtt(sheets.cells, plan).encode())
     _preview(context, smallest, audios[:1], out / PREVIEW)
+    with writing(out.name):
+        sync_tree(out)
     context.progress.end("stills", f"{len(sheets.cells)} thumbnails")
     return Stills(
         poster=POSTER,
