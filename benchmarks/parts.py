@@ -132,10 +132,10 @@ def files(name: str) -> tuple[Path, ...]:
 def _words(pictures: list[Any], heard: Any, speech: bool) -> None:  # noqa: ANN401, FBT001 - of one caller
     """RapidOCR and faster-whisper with framegate's options; the adapters add a lock, no work."""
     from framegate.models import onnx  # noqa: PLC0415 - see `models`
-    from framegate.models.ocr import TextReader  # noqa: PLC0415 - see `models`
+    from framegate.models.store import Models  # noqa: PLC0415 - see `models`
     from framegate.models.whisper import Listener  # noqa: PLC0415 - see `models`
 
-    reader = TextReader(files("pp-ocr-v6-small")) if pictures else None
+    reader = Models().reader() if pictures else None
     for picture in pictures:
         assert reader is not None
         reader.read(picture)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.errors import ComponentMissing, Internal
+from framegate.models.onnx import Session
 
 _DETECTION_SIDE = 640  # px: the previews' own size; the vendor's 736 would enlarge them
 
@@ -30,32 +29,37 @@ class Line:
     height: float
 
 
+class _Config(dict[str, Any]):
+    """A part of the vendor's configuration, which is read by item and by attribute. Its own
+    type refuses to hold a session.
+    """
+
+    __getattr__ = dict.get  # None where it says nothing, as there
+
+
 class TextReader:
     """One loaded reader (detection and recognition; upright lines, no turning)."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
-        """``files``: detection, recognition, classification. Raises `ComponentMissing`.
-
-        One thread: the vendor offers no way to keep more of them from spinning between runs, and
-        two that spin take 1.6 times the CPU for the same pictures.
+    def __init__(self, detection: Session, recognition: Session) -> None:
+        """The vendor's steps around our sessions: its own ones spin between runs. Raises
+        `ComponentMissing`.
         """
-        detection, recognition, classification = files
         self._lock = Lock()
         try:
             vendor = importlib.import_module("rapidocr")
-            self._engine: Any = vendor.RapidOCR(
+            engine = vendor.RapidOCR(
                 params={
                     "Global.log_level": "critical",
                     "Global.use_cls": False,  # upside-down lines are not worth a third model
-                    "Det.model_path": str(detection),
-                    "Rec.model_path": str(recognition),
-                    "Cls.model_path": str(classification),
                     "Det.limit_side_len": _DETECTION_SIDE,
                     "Det.limit_type": "max",
-                    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 }
             )
+            detect = importlib.import_module("rapidocr.ch_ppocr_det").TextDetector
+            recognise = importlib.import_module("rapidocr.ch_ppocr_rec").TextRecognizer
+            engine.text_det = detect(_Config(engine.cfg.Det, session=detection.vendor))
+            engine.text_rec = recognise(_Config(engine.cfg.Rec, session=recognition.vendor))
+            self._engine: Any = engine
         except Exception as error:  # rapidocr raises bare exceptions of many kinds
             raise ComponentMissing(
                 "package rapidocr",

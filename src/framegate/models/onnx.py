@@ -51,8 +51,14 @@ def _share_arena() -> None:
 class Session:
     """One loaded graph with one input; safe to call from several threads."""
 
-    def __init__(self, graph: Path | bytes, *, name: str, threads: int) -> None:
-        """Raises `ComponentMissing` when the graph cannot be loaded."""
+    def __init__(
+        self, graph: Path | bytes, *, name: str, threads: int, any_size: bool = False
+    ) -> None:
+        """``any_size``: pictures differ in size from run to run. Such a session gives its memory
+        back after each run: the shared arena would keep the blocks of all sizes.
+
+        Raises `ComponentMissing` when the graph cannot be loaded.
+        """
         _share_arena()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -60,7 +66,8 @@ class Session:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         options.enable_mem_pattern = False
         options.log_severity_level = _FATAL_ONLY
-        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.enable_cpu_mem_arena = not any_size
+        options.add_session_config_entry("session.use_env_allocators", "0" if any_size else "1")
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self.name = name
         try:
@@ -74,6 +81,11 @@ class Session:
                 f"model {name}", f"ONNX Runtime cannot load it ({type(error).__name__})"
             ) from error
         self._input = self._session.get_inputs()[0].name
+
+    @property
+    def vendor(self) -> ort.InferenceSession:
+        """For packages that run a session which they are given."""
+        return self._session
 
     def run(self, batch: Tensor) -> list[Tensor]:
         """All outputs for one batch (first axis); raises `Internal` when the runtime fails."""
