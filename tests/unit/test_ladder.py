@@ -3,12 +3,20 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import footage
 from framegate.domain.ladder import EncodeOptions, VideoCodec
-from framegate.domain.media import AudioFacts, FieldOrder, FrameRate, HdrKind, MediaFacts
+from framegate.domain.media import (
+    AudioFacts,
+    FieldOrder,
+    FrameRate,
+    HdrKind,
+    MediaFacts,
+    Rotation,
+)
 from framegate.errors import UnsupportedInput
 from framegate.stages.encode import ladder
 from framegate.stages.encode.ladder import plan
@@ -156,9 +164,37 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
         "10-bit to 8-bit",
         "interlaced to progressive",
     )
+    assert [(change.what, change.output) for change in made.changes] == [
+        ("Dynamic range", "SDR BT.709"),
+        ("Bit depth", "8-bit"),
+        ("Scan", "progressive"),
+    ]
     colour = replace(facts.video.colour, matrix="bt709", full_range=False)
     plain = replace(facts, video=replace(facts.video, colour=colour))
     assert plan(plain, EncodeOptions()).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "note"),
+    [
+        ({"rotation": Rotation(90)}, {}, "stored turned by 90° to upright"),
+        (
+            {"rotation": Rotation(180, flip_horizontal=True)},
+            {},
+            "stored turned by 180° and stored mirrored to upright",
+        ),
+        ({"chroma": "444"}, {}, "4:4:4 to 4:2:0"),
+        ({"has_alpha": True}, {}, "alpha channel to opaque picture"),
+        ({"sample_aspect": Fraction(4, 3)}, {}, "4:3 pixels to square pixels"),
+        ({}, {"max_short_side": 720}, "1920x1080 to 1280x720 at most"),
+    ],
+)
+def test_each_change_of_the_picture_has_its_note(
+    facts: MediaFacts, changed: dict[str, Any], options: dict[str, Any], note: str
+) -> None:
+    colour = replace(facts.video.colour, matrix="bt709", full_range=False)
+    video = replace(facts.video, colour=colour, display_width=1920, display_height=1080, **changed)
+    assert plan(replace(facts, video=video), EncodeOptions(**options)).notes == (note,)
 
 
 def test_colours_that_cannot_be_converted_are_refused(facts: MediaFacts) -> None:
@@ -172,6 +208,49 @@ def test_audio_names_are_safe_whatever_the_file_claims(facts: MediaFacts) -> Non
     audio = plan(replace(facts, audio=(track,)), EncodeOptions()).audio[0]
     assert audio.name == "audio-1-e"
     assert (audio.channels, audio.sample_rate, audio.codec) == (2, 48_000, "aac")
+
+
+def sound(language: str | None = None, title: str | None = None, channels: int = 2) -> AudioFacts:
+    layout = {1: "mono", 2: "stereo", 6: "5.1(side)"}[channels]
+    return AudioFacts(
+        1, "aac", 48_000, channels, layout, language, Fraction(0), Fraction(1), False, title
+    )
+
+
+@pytest.mark.parametrize(
+    ("tracks", "expected"),
+    [
+        ([sound()], ["Audio 1"]),
+        ([sound("eng"), sound("ger"), sound("pt-BR")], ["English", "German", "Portuguese (BR)"]),
+        ([sound("eng", "Stereo")], ["English"]),
+        ([sound("eng"), sound("eng", "Commentary")], ["English", "English (Commentary)"]),
+        ([sound("eng"), sound("en"), sound("eng")], ["English", "English 2", "English 3"]),
+        ([sound(None, "Narrator"), sound("xx")], ["Narrator", "Audio 2"]),
+        ([sound("eng"), sound(None, "English")], ["English", "English 2"]),
+        ([sound(None, 'a\n"b",DEFAULT=YES\u202e\x00' + "x" * 90)], None),
+        ([sound(None, "\u200f \n")], ["Audio 1"]),
+    ],
+)
+def test_viewers_choose_sound_by_a_name(
+    facts: MediaFacts, tracks: list[AudioFacts], expected: list[str] | None
+) -> None:
+    made = plan(replace(facts, audio=tuple(tracks)), EncodeOptions()).audio
+    found = [audio.label for audio in made]
+    assert len(set(found)) == len(found)
+    if expected is None:
+        assert found[0].startswith("a 'b',DEFAULT=YES")
+        assert len(found[0]) <= 60
+        assert found[0].isprintable()
+        assert '"' not in found[0]
+    else:
+        assert found == expected
+
+
+def test_what_is_done_to_the_sound_is_said(facts: MediaFacts) -> None:
+    tracks = (sound("eng", channels=6), sound("ger"), replace(sound(), sample_rate=96_000))
+    made = plan(replace(facts, audio=tracks), EncodeOptions())
+    told = [note for note in made.notes if note.startswith("Sound")]
+    assert told == ["Sound, English: 5.1(side) to stereo", "Sound, Audio 3: 96 kHz to 48 kHz"]
 
 
 def test_the_reference_page_has_the_tables_of_the_code() -> None:

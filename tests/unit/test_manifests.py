@@ -28,7 +28,7 @@ v.m3u8
 #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=2,CODECS="avc1.64001e",URI="i.m3u8"
 """
 MPD = """<?xml version="1.0"?>
-<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet><Label>v</Label>
 <Representation id="0" bandwidth="1" codecs="avc1.64001e"><SegmentTemplate timescale="1000"
  initialization="/a&amp;b/out/media/v/init.mp4" media="/a&amp;b/out/media/v/$Number%05d$.m4s"
  startNumber="1"><SegmentTimeline><S t="0" d="4000" r="1"/><S t="8000" d="500"/></SegmentTimeline>
@@ -37,10 +37,12 @@ MPD = """<?xml version="1.0"?>
 
 def test_mended_master_has_measured_rates_and_one_default() -> None:
     rates = {"v.m3u8": Rates(100, 150), "i.m3u8": Rates(7, 9)}
-    text = mend_master(MASTER, rates.__getitem__, [Rates(10, 12), Rates(20, 22)])
+    labels = {"b": "Deutsch, DEFAULT=YES"}
+    text = mend_master(MASTER, rates.__getitem__, [Rates(10, 12), Rates(20, 22)], labels)
     first, second, stream, iframes = parse_master(text)
     assert (first.attributes["DEFAULT"], second.attributes["DEFAULT"]) == ("YES", "NO")
-    assert first.attributes["NAME"] == "a, b"
+    names = [first.attributes["NAME"], second.attributes["NAME"]]
+    assert names == ["a, b", "Deutsch, DEFAULT=YES"]
     have = stream.attributes
     assert (have["BANDWIDTH"], have["AVERAGE-BANDWIDTH"]) == ("172", "120")
     assert have["CODECS"] == "avc1.64001e,mp4a.40.2"
@@ -48,7 +50,9 @@ def test_mended_master_has_measured_rates_and_one_default() -> None:
 
 
 def test_mended_mpd_is_relative() -> None:
-    (found,) = parse_mpd(mend_mpd(MPD, "/a&b/out", {"v": 77}))
+    text = mend_mpd(MPD, "/a&b/out", {"v": 77}, {"v": "<b>&"})
+    assert "<Label>&lt;b&gt;&amp;</Label>" in text
+    (found,) = parse_mpd(text)
     assert (found.init, found.bandwidth) == ("../media/v/init.mp4", 77)
     assert found.segments == (
         ("../media/v/00001.m4s", Fraction(0), Fraction(4)),

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import av
 import pytest
@@ -145,3 +146,27 @@ def test_verify_sees_cuts_off_the_grid(tmp_path: Path) -> None:
     # the second fragment of the segment now follows a gap
     with pytest.raises(Internal, match="decode time jumps"):
         verify(out, plan)
+
+
+def test_tracks_of_one_language_are_told_apart_and_named(tmp_path: Path) -> None:
+    plan, videos, audios = tracks.make(tmp_path, Fraction(25), 50, audio=2)
+    names = ("English", 'English (Director\'s "cut", 2)')
+    named = [
+        replace(track, audio=replace(track.audio, language="en", label=name.replace('"', "'")))
+        for track, name in zip(audios, names, strict=True)
+    ]
+    out = tmp_path / "out"
+    package(tracks.context(tmp_path), plan, videos, named, out)
+    shown = [names[0], names[1].replace('"', "'")]
+    master = manifests.parse_master((out / "hls/master.m3u8").read_text("utf-8"))
+    media = [variant.attributes for variant in master if variant.tag == "MEDIA"]
+    assert [found["NAME"] for found in media] == shown
+    assert [found["DEFAULT"] for found in media] == ["YES", "NO"]
+    period = ET.parse(out / "dash/manifest.mpd").getroot()  # noqa: S314 - written by the packager
+    sets = [
+        found
+        for found in period.iter(f"{manifests.DASH}AdaptationSet")
+        if found.get("contentType") == "audio"
+    ]
+    assert [found.findtext(f"{manifests.DASH}Label") for found in sets] == shown
+    assert [len(found.findall(f"{manifests.DASH}Representation")) for found in sets] == [1, 1]

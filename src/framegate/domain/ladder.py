@@ -59,13 +59,14 @@ class Rendition:
 class AudioRendition:
     """One audio track of the package."""
 
-    name: str
+    name: str  # of its folder and playlist
     source_index: int
     codec: str  # "aac"
     bitrate: int
     sample_rate: int
     channels: int
     language: str
+    label: str = ""  # what viewers choose from, unique among the tracks; "" for plans without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,15 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Something that is otherwise in the renditions than in the source."""
+
+    what: str  # "Frame rate"
+    source: str  # "VFR 23.7-60 fps"
+    output: str  # "30 fps"
+
+
+@dataclass(frozen=True, slots=True)
 class EncodePlan:
     """Pure function of probe facts and encode options; hashed into each chunk's identity."""
 
@@ -97,6 +107,7 @@ class EncodePlan:
     chunks: tuple[Chunk, ...]
     deinterlace: bool = False
     notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
+    changes: tuple[Change, ...] = ()  # the notes taken apart
 
 
 @dataclass(frozen=True, slots=True)

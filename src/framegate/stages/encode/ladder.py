@@ -27,7 +27,6 @@ from fractions import Fraction
 from math import ceil, sqrt
 
 from framegate.domain.ladder import (
-    AudioRendition,
     Chunk,
     EncodeOptions,
     EncodePlan,
@@ -35,8 +34,10 @@ from framegate.domain.ladder import (
     Rendition,
     VideoCodec,
 )
-from framegate.domain.media import AudioFacts, FieldOrder, HdrKind, MediaFacts, VideoFacts
+from framegate.domain.media import MediaFacts, VideoFacts
 from framegate.errors import UnsupportedInput
+from framegate.stages.encode.changes import changes, is_interlaced, note
+from framegate.stages.encode.sound import plan_audio
 
 STANDARD_LINES = (360, 480, 720, 1080, 1440, 2160)
 LEAST_STEP = Fraction(6, 5)  # top rung over the next; closer standard rungs are dropped
@@ -91,8 +92,6 @@ CEILING = {
 }  # fmt: skip
 """Bit/s at 16:9 and up to 30 frames a second, by lines."""
 
-AUDIO_RATES = (44_100, 48_000)
-
 
 def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
     """What to encode. Raises `UnsupportedInput` when the codec cannot hold so small a picture, or
@@ -105,7 +104,7 @@ def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
             "they cannot be converted to BT.709 here",
             "Export the video as BT.709 or BT.2020",
         )
-    rate, rate_note = _frame_rate(video)
+    rate = _frame_rate(video)
     grid = _grid(video, rate)
     renditions = tuple(
         _rendition(name, (width, height), aspect, rate, options)
@@ -119,13 +118,16 @@ def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
             f"the encoder needs {LEAST_SIDE[options.codec]} lines",
             "Use --codec h264",
         )
+    audio = plan_audio(facts.audio, options)
+    told = changes(facts, rate, renditions[-1], audio)
     return EncodePlan(
         renditions=renditions,
-        audio=tuple(_audio(track, options) for track in facts.audio),
+        audio=audio,
         grid=grid,
         chunks=_chunks(grid, options.chunk_s),
         deinterlace=is_interlaced(video),
-        notes=tuple(note for note in (rate_note, *_picture_notes(video)) if note),
+        notes=tuple(note(change) for change in told),
+        changes=told,
     )
 
 
@@ -140,14 +142,12 @@ def _constant(mean: Fraction, peak: Fraction) -> Fraction:
     return min(enough, default=max(STANDARD_RATES))
 
 
-def _frame_rate(video: VideoFacts) -> tuple[Fraction, str]:
-    """Output frame rate, and what to say about it when it is not the source's."""
+def _frame_rate(video: VideoFacts) -> Fraction:
+    """Output frame rate: the source's where it is constant and not above `MAX_RATE`."""
     rate = video.frame_rate
     measured = rate.measured
     if rate.variable:
-        low, high = 1 / rate.longest_interval, 1 / rate.shortest_interval
-        chosen = _constant(measured, high)
-        return chosen, f"VFR {float(low):.4g}-{float(high):.4g} fps to {float(chosen):.5g} fps"
+        return _constant(measured, 1 / rate.shortest_interval)
     chosen = measured
     for candidate in (rate.claimed, *STANDARD_RATES):
         # containers with millisecond ticks measure 23.976 as 23.98: the claim or the standard
@@ -158,9 +158,8 @@ def _frame_rate(video: VideoFacts) -> tuple[Fraction, str]:
     else:
         chosen = measured.limit_denominator(1001)
     if chosen > MAX_RATE:
-        whole = ceil(chosen / MAX_RATE)  # every second, third … frame: even motion
-        return chosen / whole, f"{float(chosen):.5g} fps to {float(chosen / whole):.5g} fps"
-    return chosen, ""
+        return chosen / ceil(chosen / MAX_RATE)  # every second, third … frame: even motion
+    return chosen
 
 
 def _grid(video: VideoFacts, rate: Fraction) -> Grid:
@@ -263,44 +262,3 @@ def _ceiling(codec: VideoCodec, width: int, height: int, rate: Fraction) -> int:
     motion = sqrt(max(1.0, float(rate) / 30))
     scaled: float = CEILING[codec][line] * shape * motion
     return max(100_000, 1000 * round(scaled / 1000))
-
-
-def _audio(track: AudioFacts, options: EncodeOptions) -> AudioRendition:
-    """One stereo AAC-LC track; 44.1 kHz stays, everything else becomes 48 kHz."""
-    language = track.language or "und"
-    return AudioRendition(
-        name=f"audio-{track.index}-{_plain(language)}",
-        source_index=track.index,
-        codec="aac",
-        bitrate=options.audio_bitrate,
-        sample_rate=track.sample_rate if track.sample_rate in AUDIO_RATES else AUDIO_RATES[-1],
-        channels=2,
-        language=language,
-    )
-
-
-def _plain(language: str) -> str:
-    """A language tag that is safe in a file name, whatever the container claimed."""
-    kept = "".join(c for c in language.lower() if c.isascii() and (c.isalnum() or c == "-"))
-    return kept[:16] or "und"
-
-
-def _picture_notes(video: VideoFacts) -> tuple[str, ...]:
-    notes = []
-    if video.hdr is not HdrKind.SDR:
-        notes.append(f"HDR ({video.hdr.value}) to SDR BT.709")
-    elif video.colour.matrix != "bt709":
-        notes.append(f"{video.colour.matrix} to BT.709")
-    if video.colour.full_range:
-        notes.append("full range to limited range")
-    if video.bit_depth > 8:  # noqa: PLR2004 - every output is 8-bit 4:2:0
-        notes.append(f"{video.bit_depth}-bit to 8-bit")
-    if is_interlaced(video):
-        notes.append("interlaced to progressive")
-    return tuple(notes)
-
-
-def is_interlaced(video: VideoFacts) -> bool:
-    """Whether the picture is to be deinterlaced: the frames' own flags outweigh the header."""
-    claimed = video.field_order_claimed in (FieldOrder.TOP_FIRST, FieldOrder.BOTTOM_FIRST)
-    return video.interlaced_measured > (0.1 if claimed else 0.5)

@@ -1,8 +1,9 @@
 """Read and mend the manifests that Shaka Packager writes. Pure: text in, text out.
 
 Mended: URIs become relative to the manifest's folder (Shaka writes absolute paths when manifests
-lie beside, not above, the segments), and rates become the measured ones (its BANDWIDTH can be under
-AVERAGE-BANDWIDTH on short clips).
+lie beside, not above, the segments), rates become the measured ones (its BANDWIDTH can be under
+AVERAGE-BANDWIDTH on short clips), and audio tracks get the names that viewers choose from (Shaka
+splits its arguments at commas, and a track's title is a stranger's).
 """
 
 from __future__ import annotations
@@ -137,17 +138,26 @@ def measure(sizes: Sequence[int], durations: Sequence[Fraction], target_s: int |
     return Rates(mean, peak)
 
 
-def mend_master(text: str, rates: Callable[[str], Rates], audio: Sequence[Rates]) -> str:
+def mend_master(
+    text: str,
+    rates: Callable[[str], Rates],
+    audio: Sequence[Rates],
+    labels: Mapping[str, str],
+) -> str:
     """A master playlist with measured rates, its first audio track the default (Shaka names none
     without a language, and then players may start silent). ``rates`` knows each playlist by its
-    URI; a variant stream's rates include the dearest of ``audio``.
+    URI; a variant stream's rates include the dearest of ``audio``. ``labels``: track name to the
+    words for viewers, in one line without double quotes.
     """
     sound = Rates(max((r.mean for r in audio), default=0), max((r.peak for r in audio), default=0))
     lines = text.splitlines()
     default = "YES"
     for index, line in enumerate(lines):
         if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO"):
-            lines[index] = re.sub(r"DEFAULT=(YES|NO)", f"DEFAULT={default}", line)
+            name = parse_attributes(line.partition(":")[2])["NAME"]
+            choice = re.sub(r"DEFAULT=(YES|NO)", f"DEFAULT={default}", line)
+            # last: a label may say anything
+            lines[index] = choice.replace(f'NAME="{name}"', f'NAME="{labels.get(name, name)}"', 1)
             default = "NO"
         elif line.startswith("#EXT-X-STREAM-INF:"):
             own = rates(lines[index + 1])
@@ -163,8 +173,10 @@ def mend_media(text: str, prefix: str) -> str:
     return text.rstrip("\n").replace(f"{prefix}/", "../") + "\n"
 
 
-def mend_mpd(text: str, prefix: str, peaks: Mapping[str, int]) -> str:
-    """An MPD with relative URIs and ``@bandwidth`` at least the peak of ``media/<name>/``."""
+def mend_mpd(text: str, prefix: str, peaks: Mapping[str, int], labels: Mapping[str, str]) -> str:
+    """An MPD with relative URIs, ``@bandwidth`` at least the peak of ``media/<name>/``, and
+    ``labels`` (track name to the words for viewers) in its ``Label`` elements.
+    """
     ET.register_namespace("", DASH[1:-1])
     ET.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
     root = _xml(text)
@@ -175,6 +187,8 @@ def mend_mpd(text: str, prefix: str, peaks: Mapping[str, int]) -> str:
                 template.set(name, value.replace(f"{prefix}/", "../", 1))
             track = template.get("media", "").removeprefix("../media/").split("/", 1)[0]
             representation.set("bandwidth", str(peaks[track]))
+    for label in root.iter(f"{DASH}Label"):
+        label.text = labels.get(label.text or "", label.text)
     ET.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
