@@ -21,7 +21,7 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
-from framegate.flow.process import PROCESS, RELEASE, Flows
+from framegate.flow.process import Flows
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
@@ -81,7 +81,7 @@ def opened(settings: Settings) -> Iterator[Application]:
         )
         flows = Flows(workshop)
         executor = uuid.uuid4().hex  # new for every start: what a dead one left is told apart
-        jobs = Jobs(engine, {PROCESS: flows.process, RELEASE: flows.release}, executor=executor)
+        jobs = Jobs(engine, flows.by_name(), executor=executor)
         stack.callback(jobs.close)
 
         def stop() -> None:

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from framegate import settings, wiring
+from framegate.domain.asset import AssetDetails
+from framegate.domain.ladder import VideoCodec
 from framegate.domain.policy import Action
 from framegate.errors import (
     AssetUnknown,
     CaseNotOpen,
+    DiskFull,
     HashListInvalid,
     OutputNotWritable,
     PolicyInvalid,
@@ -34,6 +37,9 @@ name = "everything-to-people"
 version = "1"
 required = ["text.rapidocr"]
 """
+
+
+CARPHONE = "carphone_pristine.mp4"
 
 
 class Silent:
@@ -104,7 +110,8 @@ def test_one_bad_file_stops_no_other_and_duplicates_are_known(
     assert verdict["guarantee"] is None
     # what only an unfinished work needs is gone
     (work,) = (desk.app.settings.home / "work").glob(f"{good.outcome.asset.id}-*")
-    assert not [name for name in ("chunks", "video", "samples") if (work / name).exists()]
+    kept = {path.name for path in work.iterdir()}
+    assert kept == {"screening.json", "signals.json", "samples"}
 
 
 def test_a_lost_output_is_made_again(desk: Desk, clips: Path) -> None:
@@ -164,6 +171,9 @@ def test_a_listed_file_is_blocked_before_any_encoding(
     assert blocked.outcome is not None
     assert blocked.outcome.status is Ending.BLOCKED
     assert blocked.outcome.encoded is None
+    asset_id = blocked.outcome.asset.id
+    previews = desk.app.settings.home.glob(f"work/{asset_id}-*/samples")
+    assert len(list(previews)) == 0, "pictures of what is blocked are not kept"
     assert desk.entries(blocked) == REPORTS
     assert [timing.stage for timing in blocked.outcome.timings] == [
         "probe",
@@ -293,3 +303,180 @@ def test_a_source_may_be_moved_while_it_is_processed(
     )
     assert moved.outcome is not None
     assert moved.outcome.status is Ending.PUBLISHED
+
+
+class Watching(Silent):
+    """Remembers which stages did something."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+
+    def start(self, stage: str, total: float | None, unit: str) -> None:
+        super().start(stage, total, unit)
+        self.began.append(stage)
+
+
+class FullDisk(Silent):
+    """Has no space left when a stage begins or ends, once."""
+
+    def __init__(self, stage: str, moment: str) -> None:
+        self.due = {(stage, moment)}
+
+    def start(self, stage: str, total: float | None, unit: str) -> None:
+        super().start(stage, total, unit)
+        self._fail(stage, "start")
+
+    def end(self, stage: str, note: str = "") -> None:
+        super().end(stage, note)
+        self._fail(stage, "end")
+
+    def _fail(self, stage: str, moment: str) -> None:
+        if (stage, moment) in self.due:
+            self.due.clear()
+            raise DiskFull("no space for a test")
+
+
+def media(result: ProcessResult) -> dict[str, tuple[int, bytes]]:
+    """Inode and bytes of all that is played."""
+    assert result.outcome is not None
+    root = Path(result.outcome.output)
+    return {
+        str(path.relative_to(root)): (path.stat().st_ino, path.read_bytes())
+        for part in ("media", "hls", "dash", "poster.jpg", "sprites")
+        for path in sorted([root / part, *(root / part).rglob("*")])
+        if path.is_file()
+    }
+
+
+def report_of(result: ProcessResult) -> dict[str, Any]:
+    assert result.outcome is not None
+    document: dict[str, Any] = json.loads((Path(result.outcome.output) / "report.json").read_text())
+    return document
+
+
+def test_another_title_is_told_without_another_look(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    def said(title: str, progress: Progress | None = None) -> ProcessResult:
+        (result,) = desk.process(
+            clips / CARPHONE,
+            output=tmp_path / "out",
+            details=AssetDetails(title=title, description="d", language="de"),
+            progress=progress,
+        )
+        return result
+
+    first = said("A day at the harbour")
+    assert first.outcome is not None
+    page = Path(first.outcome.output) / "report.html"
+    pictures = page.read_text().count("data:image/jpeg")
+    assert pictures > 1
+    played = media(first)
+    watching = Watching()
+    second = said("A night at the harbour", watching)
+    assert (second.error, second.already_done, second.renewed) == (None, True, True)
+    assert watching.began == ["ingest", "publish"]
+    assert second.asset is not None
+    assert second.asset.details.title == "A night at the harbour"
+    assert report_of(second)["asset"]["details"]["title"] == "A night at the harbour"
+    assert "A night at the harbour" in page.read_text()
+    assert page.read_text().count("data:image/jpeg") == pictures
+    assert media(second) == played, "the package is the same files, not made again"
+    assert [timing.stage for timing in second.outcome.timings if second.outcome] == [
+        timing.stage for timing in first.outcome.timings
+    ]
+    assert len(report_of(second)["decisions"]) == len(report_of(first)["decisions"])
+    third = said("A night at the harbour")
+    assert (third.already_done, third.renewed) == (True, False)
+    back = said("A day at the harbour")
+    assert back.renewed
+    assert report_of(back)["asset"]["details"]["title"] == "A day at the harbour"
+
+
+@pytest.mark.parametrize("moment", ["start", "end"])
+def test_a_report_that_could_not_be_renewed_is_renewed_by_the_next_run(
+    desk: Desk, clips: Path, tmp_path: Path, moment: str
+) -> None:
+    wish: dict[str, Any] = {"output": tmp_path / "out"}
+    (first,) = desk.process(clips / CARPHONE, **wish)
+    wish["details"] = AssetDetails(title="new")
+    (failed,) = desk.process(clips / CARPHONE, progress=FullDisk("publish", moment), **wish)
+    assert failed.error is not None
+    assert media(first), "what was published stays"
+    watching = Watching()
+    (renewed,) = desk.process(clips / CARPHONE, progress=watching, **wish)
+    assert renewed.renewed
+    assert watching.began == ["ingest", "publish"]
+    assert report_of(renewed)["asset"]["details"]["title"] == "new"
+
+
+def test_unfinished_work_goes_on_under_another_title(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    wish: dict[str, Any] = {"output": tmp_path / "out"}
+    (failed,) = desk.process(clips / CARPHONE, progress=FullDisk("publish", "start"), **wish)
+    assert failed.error is not None
+    watching = Watching()
+    (done,) = desk.process(
+        clips / CARPHONE, progress=watching, details=AssetDetails(title="new"), **wish
+    )
+    assert done.resumed
+    assert watching.began[:1] + watching.began[-1:] == ["ingest", "publish"]
+    assert "screen" not in watching.began
+    assert report_of(done)["asset"]["details"]["title"] == "new"
+
+
+def test_a_case_belongs_to_its_tenant_and_takes_another_title(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(REVIEW_POLICY)
+    wish: dict[str, Any] = {"output": tmp_path / "out", "policy": policy}
+    (held,) = desk.process(clips / CARPHONE, details=AssetDetails(tenant="north"), **wish)
+    assert held.asset is not None
+    asset_id = held.asset.id
+    assert held.asset.duplicate_of is None, "the same bytes came before, from others"
+    (told,) = desk.process(
+        clips / CARPHONE, details=AssetDetails(tenant="north", title="new"), **wish
+    )
+    assert (told.renewed, desk.entries(told)) == (True, REPORTS)
+    reviews = desk.app.reviews
+    assert [case.asset.details.title for case in reviews.waiting("north")] == ["new"]
+    assert asset_id not in {case.asset.id for case in reviews.waiting()}
+    said: dict[str, Any] = {"reason": "fine", "actor": "Ada", "progress": Silent()}
+    for tenant in ("", "south"):
+        with pytest.raises(AssetUnknown):
+            reviews.resolve(asset_id, Action.ALLOW, tenant=tenant, **said)
+    released = reviews.resolve(asset_id[:8], Action.ALLOW, tenant="north", **said)
+    assert released.status is Ending.PUBLISHED
+    assert report_of(told)["asset"]["details"]["title"] == "new"
+
+
+def test_a_replaced_package_is_named_and_stays_whole_until_then(
+    desk: Desk, clips: Path, tmp_path: Path
+) -> None:
+    wish: dict[str, Any] = {"output": tmp_path / "out"}
+    (first,) = desk.process(clips / CARPHONE, **wish)
+    assert first.outcome is not None
+    assert first.outcome.replaced is None
+    before = media(first)
+    (failed,) = desk.process(
+        clips / CARPHONE, codec=VideoCodec.AV1, progress=FullDisk("publish", "start"), **wish
+    )
+    assert failed.error is not None
+    assert media(first) == before
+    (second,) = desk.process(clips / CARPHONE, codec=VideoCodec.AV1, **wish)
+    assert second.outcome is not None
+    assert second.outcome.output == first.outcome.output
+    replaced = second.outcome.replaced
+    assert replaced is not None
+    assert (replaced.status, replaced.options) == (
+        Ending.PUBLISHED,
+        (("encode.codec", "h264"),),
+    )
+    assert replaced.at >= first.outcome.decision.at
+    (renewed,) = desk.process(
+        clips / CARPHONE, codec=VideoCodec.AV1, details=AssetDetails(title="new"), **wish
+    )
+    assert renewed.outcome is not None
+    assert renewed.outcome.replaced is None, "its own is not another's"

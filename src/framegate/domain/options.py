@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 
 from framegate.domain.asset import AssetDetails
@@ -48,3 +49,20 @@ class ProcessOptions:
     policy: str | None = None  # None: the packaged default
     hashlists: tuple[str, ...] = ()
     details: AssetDetails = field(default_factory=AssetDetails)
+
+
+def differences(before: ProcessOptions, after: ProcessOptions) -> tuple[tuple[str, str], ...]:
+    """Each option that makes another package and differs: its name, and what it was before."""
+    was, now = dict(_choices(before)), dict(_choices(after))
+    return tuple((name, was[name]) for name in was if was[name] != now[name])
+
+
+def _choices(options: ProcessOptions) -> Iterator[tuple[str, str]]:
+    groups = (("encode.", options.encode), ("screen.", options.screen), ("", options))
+    for prefix, group in groups:
+        for each in fields(group):
+            value = getattr(group, each.name)
+            if is_dataclass(value) or each.name == "output":
+                continue
+            words = ", ".join(value) or "none" if isinstance(value, tuple) else value
+            yield prefix + each.name, "default" if words is None else str(words)

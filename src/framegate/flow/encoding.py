@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, Encoders
@@ -78,12 +79,11 @@ def encode_all(
     return Encoded(plan, audio.tracks, video.tracks, packaged, stills)
 
 
-def require_package(run: Run, encoded: Encoded) -> None:
+def require_package(root: Path, encoded: Encoded) -> None:
     """Raise `WorkLost` unless all that was packaged is still there, with the sizes it had.
 
     Between packaging and publishing may lie days, and a person's decision.
     """
-    root = run.context.work / PACKAGE
     stills = encoded.stills
     names = (*encoded.packaged.files, stills.poster, *stills.sprites, stills.thumbnails)
     for name in (*names, stills.preview):

@@ -1,4 +1,4 @@
-"""The two flows: the whole job, and its end after a person decided."""
+"""The flows: the whole job, its end after a person decided, and its reports told anew."""
 
 from __future__ import annotations
 
@@ -12,22 +12,32 @@ from pathlib import Path
 from framegate.domain.codec import dump, load
 from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
 from framegate.domain.media import MediaFacts
+from framegate.domain.options import ProcessOptions, differences
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
 from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import encode_all, require_package
 from framegate.flow.looking import probe_source, screen_source
-from framegate.flow.state import Encoded, Ending, Outcome, Published, Run, Screened, Step
+from framegate.flow.state import (
+    Encoded,
+    Ending,
+    Outcome,
+    Published,
+    Replaced,
+    Run,
+    Screened,
+    Step,
+)
 from framegate.flow.workshop import Workshop
-from framegate.jobs import Answer, Steps
+from framegate.jobs import Answer, Flow, Steps
 from framegate.stages.decide import decide
 from framegate.stages.publish import publish
 from framegate.stages.report.write import write_report
 from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import read_hashed, sha256_of, write_hashed
 
-PROCESS, RELEASE = "process", "release"
+PROCESS, RELEASE, RENEW = "process", "release", "renew"
 SCREENING = "screening.json"
 AFTER = {
     Action.ALLOW: Ending.PUBLISHED,
@@ -39,13 +49,14 @@ AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """All that the steps before publish brought."""
+    """All that the steps before publish brought; ``held`` when an earlier flow brought it."""
 
     facts: MediaFacts
     screened: Screened
     screening: Screening
     decision: Decision
     encoded: Encoded | None
+    held: Outcome | None = None
 
 
 class Flows:
@@ -66,6 +77,10 @@ class Flows:
         finally:
             with self._lock:
                 del self._runs[run.job_id]
+
+    def by_name(self) -> dict[str, Flow]:
+        """Every flow, as the engine knows them."""
+        return {PROCESS: self.process, RELEASE: self.release, RENEW: self.renew}
 
     def process(self, steps: Steps, request: Answer) -> Answer:
         """The whole job on one asset; the request names the job."""
@@ -98,8 +113,19 @@ class Flows:
         decision = run.step(
             steps, Step.DECIDE, Decision, lambda: self._person(run, held.decision, request)
         )
-        known = _Known(held.facts, held.screened, screening, decision, held.encoded)
+        known = _Known(held.facts, held.screened, screening, decision, held.encoded, held)
         return dump(self._finish(run, steps, known))
+
+    def renew(self, steps: Steps, request: Answer) -> Answer:
+        """After the sender said something else about the video: the reports again, beside the
+        package that lies at the output; nothing is looked at or encoded.
+        """
+        run = self._runs[request["job"]]
+        held = load(Outcome, request["held"])
+        run.timings.extend(each for each in held.timings if each.stage != Step.PUBLISH)
+        screening = _screening(run, held.screened)
+        known = _Known(held.facts, held.screened, screening, held.decision, held.encoded, held)
+        return dump(self._finish(run, steps, known, package=run.output))
 
     def _screen(self, run: Run, facts: MediaFacts) -> Screened:
         screening = screen_source(run, facts, self._workshop.models)
@@ -143,14 +169,20 @@ class Flows:
         self._workshop.decisions.append(decision)
         return decision
 
-    def _finish(self, run: Run, steps: Steps, known: _Known) -> Outcome:
-        """Report, and publish where the verdict says so: one atomic step."""
+    def _finish(
+        self, run: Run, steps: Steps, known: _Known, *, package: Path | None = None
+    ) -> Outcome:
+        """Report, and publish where the verdict says so: one atomic step. ``package`` is where
+        the package lies, if not in the work folder.
+        """
         decision, encoded = known.decision, known.encoded
         status = AFTER[decision.verdict.action]
         released = encoded if status is Ending.PUBLISHED else None
         timings = tuple(run.timings)
+        package = package or run.context.work / PACKAGE
+        samples = run.context.work / SAMPLES
         if released is not None:
-            require_package(run, released)
+            require_package(package, released)
 
         def report(folder: Path) -> None:
             write_report(
@@ -169,11 +201,9 @@ class Flows:
                     timings=timings,
                     sandbox=self._workshop.protections(),
                     versions=self._workshop.versions,
-                    samples=run.context.work / SAMPLES,
+                    samples=samples if samples.is_dir() else None,
                 ),
             )
-
-        package = run.context.work / PACKAGE if released else None
 
         def put() -> Published:
             marks: list[str] = []
@@ -182,8 +212,9 @@ class Flows:
                 report(folder)
                 marks.append(sha256_of(folder / REPORT))
 
-            size = publish(run.context, package, run.output, write)
-            return Published(size, *marks)
+            replaced = self._replaced(run, known.held)
+            size = publish(run.context, package if released else None, run.output, write)
+            return Published(size, marks[0], replaced)
 
         published = run.step(steps, Step.PUBLISH, Published, put)
         return Outcome(
@@ -197,7 +228,25 @@ class Flows:
             size_bytes=published.size_bytes,
             timings=tuple(run.timings),
             report_sha256=published.report_sha256,
+            replaced=published.replaced,
         )
+
+    def _replaced(self, run: Run, held: Outcome | None) -> Replaced | None:
+        """The other work on this asset whose result lies at the output now."""
+        try:
+            lies = sha256_of(run.output / REPORT)
+        except OSError:
+            return None
+        if held is not None and held.report_sha256 == lies:
+            return None
+        for work in self._workshop.works.of(run.asset.id):
+            if work.outcome is None or work.output != str(run.output):
+                continue
+            before = load(Outcome, work.outcome)
+            if before.report_sha256 == lies:
+                changed = differences(load(ProcessOptions, work.options), run.options)
+                return Replaced(before.status, work.updated_at, changed)
+        return None
 
 
 def _screening(run: Run, screened: Screened) -> Screening:

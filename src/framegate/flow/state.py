@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from datetime import datetime
 from pathlib import Path
 
 from framegate.domain.asset import Asset, SourceFile
@@ -86,6 +87,17 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Published:
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What lay at the output before: the same video's, made with other options (or by another
+    policy's or hash list's content, when no option differs).
+    """
+
+    status: Ending
+    at: datetime
+    options: tuple[tuple[str, str], ...]  # each that differs, and what it was
+
+
     """The checkpoint of publish. ``report_sha256`` tells its output from a later one's at the same
     place (``report.json`` is different every time).
     """
@@ -94,6 +106,7 @@ class Published:
     report_sha256: str = ""
 
 
+    replaced: Replaced | None = None
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of a flow: enough to answer the person, and to go on after a review."""
@@ -110,6 +123,7 @@ class Outcome:
     report_sha256: str = ""  # of the published report.json
 
 
+    replaced: Replaced | None = None
 @dataclass(slots=True)
 class Run:
     """One asset being worked on by this process. ``source`` is open for as long as the run, so

@@ -27,7 +27,8 @@ STOP_WAIT_S = 10.0  # for threads to put away what they were at, after Ctrl-C
 class ProcessResult:
     """What became of one path. Exactly one of ``outcome`` and ``error`` is there.
 
-    ``resumed``: an earlier run had begun; ``already_done``: nothing was left to do.
+    ``resumed``: an earlier run had begun; ``already_done``: nothing was left to do, or, when
+    ``renewed``, only the reports: the sender says something else about the video now.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class ProcessResult:
     error: FramegateError | None = None
     resumed: bool = False
     already_done: bool = False
+    renewed: bool = False
 
 
 class Processing:
@@ -111,4 +113,5 @@ class Processing:
             outcome=done.outcome,
             resumed=done.resumed,
             already_done=done.already,
+            renewed=done.renewed,
         )

@@ -60,7 +60,8 @@ class Reviews:
         work = self._open(asset.id)
         options = load(ProcessOptions, work.options)
         # the policy and lists have done their part: only the options are looked at from here on
-        wish = read_wish(replace(options, policy=None, hashlists=()), self._workshop.default_policy)
+        plain = replace(options, policy=None, hashlists=())
+        wish = replace(read_wish(plain, self._workshop.default_policy), options=options)
         said = {"action": action.value, "reason": reason, "actor": actor}
         return self._runner.release(work, wish, said, progress)
 

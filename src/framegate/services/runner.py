@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -12,12 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framegate.catalog.works import Work, WorkStatus
-from framegate.domain.asset import Asset, SourceFile
+from framegate.domain.asset import Asset, AssetDetails, SourceFile
 from framegate.domain.codec import dump, load
 from framegate.domain.layout import MASTER, MPD, POSTER, REPORT, REPORT_PAGE, VERDICT
 from framegate.domain.policy import Action
 from framegate.errors import CaseNotOpen, DiskFull, FramegateError
-from framegate.flow.process import PROCESS, RELEASE, Flows
+from framegate.flow.process import PROCESS, RELEASE, RENEW, Flows
 from framegate.flow.state import Outcome, Run
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Jobs, JobState
@@ -34,15 +36,19 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORTS = (REPORT_PAGE, REPORT, VERDICT)
 ENDED = frozenset({WorkStatus.PUBLISHED, WorkStatus.BLOCKED, WorkStatus.REVIEW})
 MANIFESTS = (MASTER, MPD, POSTER)
+LOST = frozenset({JobState.NONE, JobState.STALE})
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a work ended: ``resumed`` from an earlier run, or ``already`` done before this one."""
+    """How a work ended: ``resumed`` from an earlier run, or ``already`` done before this one and
+    only its reports ``renewed``.
+    """
 
     outcome: Outcome
     resumed: bool = False
     already: bool = False
+    renewed: bool = False
 
 
 class Runner:
@@ -59,13 +65,13 @@ class Runner:
         """The whole job on one asset. Raises what its stages raise, and `AlreadyRunning`."""
         at = self._workshop
         with self._alone(asset.id):
-            work = at.works.get(asset.id, wish.key) or self._new(asset, wish)
+            known = at.works.get(asset.id, wish.key)
+            if known is not None and (done := self._as_before(known, asset, wish, progress)):
+                return done
+            work = known or self._new(asset, wish)
             state = self._jobs.state(work.workflow_id)
-            if work.outcome is not None and is_finished(work):
-                self._put_away(work)
-                return Done(load(Outcome, work.outcome), already=True)
-            if state is JobState.STALE or (state is JobState.DONE and work.outcome is not None):
-                # checkpoints of another contract; or done, but its output is gone: anew
+            if known is not None and (known.outcome is not None or state in LOST):
+                # done, but its output is gone; or its checkpoints are of no use: anew
                 work = _next_attempt(work)
             resumed = state is JobState.UNFINISHED
             fd = open_unchanged(source)
@@ -82,10 +88,32 @@ class Runner:
                 os.close(fd)
             return Done(outcome, resumed=resumed)
 
+    def _as_before(self, work: Work, asset: Asset, wish: Wish, progress: Progress) -> Done | None:
+        """The result that is there already, its reports told anew when the sender now says
+        something else; None when it is not there.
+        """
+        if work.outcome is None:
+            return None
+        held, finished = load(Outcome, work.outcome), is_finished(work)
+        if finished and held.asset.details == asset.details:
+            self._put_away(work)
+            return Done(held, already=True)
+        job = _renewal_id(work, held, asset.details)
+        if not finished and self._jobs.state(job) is not JobState.UNFINISHED:
+            return None
+        run = self._run(asset, NOT_READ, wish, replace(work, workflow_id=job), progress)
+        said = {"job": job, "held": work.outcome}
+        try:
+            outcome = self._execute(RENEW, replace(work, options=dump(wish.options)), run, said)
+        except WorkLost:
+            return None
+        return Done(outcome, already=True, renewed=True)
+
     def _put_away(self, work: Work) -> None:
         """Free the space; a case keeps its files until a person has decided."""
         if work.status is not WorkStatus.REVIEW:
-            self._workshop.data.put_away(work.asset_id, work.options_key)
+            shown = work.status is WorkStatus.PUBLISHED
+            self._workshop.data.put_away(work.asset_id, work.options_key, keep_samples=shown)
 
     def release(self, work: Work, wish: Wish, said: Answer, progress: Progress) -> Outcome:
         """Go on with a work that waits for a person; ``said``: action, reason, actor."""
@@ -210,6 +238,13 @@ def is_finished(work: Work) -> bool:
 
 def _job_id(asset_id: str, key: str, attempt: int) -> str:
     return f"{PROCESS}-{asset_id}-{key}-{attempt}"
+
+
+def _renewal_id(work: Work, held: Outcome, details: AssetDetails) -> str:
+    """One for each change of what is said: the same on every run until it is told."""
+    change = json.dumps([held.report_sha256, dump(details)], sort_keys=True)
+    digest = hashlib.sha256(change.encode()).hexdigest()[:16]
+    return f"{RENEW}-{work.asset_id}-{work.options_key}-{work.attempt}-{digest}"
 
 
 def _next_attempt(work: Work) -> Work:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framegate.catalog import hashlists
+from framegate.domain.asset import AssetDetails
 from framegate.domain.codec import dump
 from framegate.domain.hashlist import HashList
 from framegate.domain.ladder import PRESETS
@@ -22,7 +23,9 @@ KEY_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """``key`` is a hash of all that the result depends on besides the video itself."""
+    """``key`` is a hash of all that the result depends on besides the video itself and what its
+    sender says of it: another title is told in the report, it needs no other look at the picture.
+    """
 
     options: ProcessOptions
     policy: Policy
@@ -38,10 +41,10 @@ def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
     if preset is not None and preset not in known:
         codec = options.encode.codec.value
         raise SettingsInvalid(f"{codec} has no preset {preset!r}", f"known are {', '.join(known)}")
-    policy = _policy(options.policy, default_policy)
+    policy = read_policy(options.policy, default_policy)
     lists = tuple(each for path in options.hashlists for each in hashlists.load(Path(path)))
     said = {
-        "options": dump(options),
+        "options": dump(replace(options, details=AssetDetails())),
         "policy": policy.sha256,
         "lists": [
             [each.name, each.label, each.child_safety, sorted(each.sha256), *each.pdq]
@@ -52,7 +55,8 @@ def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
     return Wish(options, policy, lists, digest[:KEY_DIGITS])
 
 
-def _policy(path: str | None, default: bytes) -> Policy:
+def read_policy(path: str | None, default: bytes) -> Policy:
+    """The policy at a path, or else the default one. Raises `PolicyInvalid`."""
     if path is None:
         return load_policy(default, "the default policy")
     try:

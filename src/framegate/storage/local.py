@@ -13,7 +13,7 @@ from framegate.domain.layout import AUDIO, CHUNKS, PACKAGE, SAMPLES, VIDEO
 from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
 
-SCRATCH = (CHUNKS, AUDIO, VIDEO, PACKAGE, SAMPLES)
+SCRATCH = (CHUNKS, AUDIO, VIDEO, PACKAGE)
 
 
 class WorkLost(Exception):
@@ -54,9 +54,11 @@ class DataFolder:
         with atomic.writing(f"the work area {self._work}"), atomic.scratch_folder(self._work) as at:
             yield at
 
-    def put_away(self, asset_id: str, options_key: str) -> None:
-        """Remove what only an unfinished work needs: tracks, chunks, previews of the frames."""
-        for name in SCRATCH:
+    def put_away(self, asset_id: str, options_key: str, *, keep_samples: bool) -> None:
+        """Remove what only an unfinished work needs: tracks, chunks, and unless a later report
+        may show them the previews of the frames.
+        """
+        for name in SCRATCH if keep_samples else (*SCRATCH, SAMPLES):
             shutil.rmtree(self._folder(asset_id, options_key) / name, ignore_errors=True)
 
     def _folder(self, asset_id: str, options_key: str) -> Path:
