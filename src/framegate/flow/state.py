@@ -6,8 +6,8 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from framegate.domain.asset import Asset, SourceFile
@@ -86,8 +86,6 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-@dataclass(frozen=True, slots=True)
 class Replaced:
     """What lay at the output before: the same video's, made with other options (or by another
     policy's or hash list's content, when no option differs).
@@ -98,15 +96,17 @@ class Replaced:
     options: tuple[tuple[str, str], ...]  # each that differs, and what it was
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
     """The checkpoint of publish. ``report_sha256`` tells its output from a later one's at the same
     place (``report.json`` is different every time).
     """
 
     size_bytes: int
     report_sha256: str = ""
-
-
     replaced: Replaced | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of a flow: enough to answer the person, and to go on after a review."""
@@ -121,9 +121,9 @@ class Outcome:
     size_bytes: int
     timings: tuple[StageTiming, ...]
     report_sha256: str = ""  # of the published report.json
-
-
     replaced: Replaced | None = None
+
+
 @dataclass(slots=True)
 class Run:
     """One asset being worked on by this process. ``source`` is open for as long as the run, so
