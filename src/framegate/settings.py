@@ -163,6 +163,18 @@ class ProcessSettings(Group):
     )
 
 
+class RetentionSettings(Group):
+    """How long the data folder keeps what is no longer needed; swept when `process` starts."""
+
+    days: int = _setting(
+        30,
+        "Days that a finished work's journal and work folder, and an abandoned work's folder, stay",
+        "days",
+        "A month to go on after an interruption, or to change a title without another look",
+        ge=0,
+    )
+
+
 class PathSettings(Group):
     """Where things lie."""
 
@@ -209,6 +221,7 @@ class Settings(BaseSettings):
     screen: ScreenSettings = ScreenSettings()
     encode: EncodeSettings = EncodeSettings()
     process: ProcessSettings = ProcessSettings()
+    retention: RetentionSettings = RetentionSettings()
     paths: PathSettings = PathSettings()
     log: LogSettings = LogSettings()
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +27,7 @@ from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
 from framegate.security.sandbox.host import ForkServer
 from framegate.services.processing import Processing
+from framegate.services.retention import Retention
 from framegate.services.reviews import Reviews
 from framegate.services.runner import Runner
 from framegate.services.single import SingleSteps
@@ -89,9 +90,10 @@ def opened(settings: Settings) -> Iterator[Application]:
             sandbox.stop()
 
         runner = Runner(workshop, flows, jobs)
+        retention = Retention(workshop, jobs, timedelta(days=settings.retention.days))
         yield Application(
             settings=settings,
-            processing=Processing(workshop, runner, stop),
+            processing=Processing(workshop, runner, retention, stop),
             reviews=Reviews(workshop, runner),
             single=SingleSteps(workshop),
         )

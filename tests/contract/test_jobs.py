@@ -4,13 +4,14 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from framegate import database
-from framegate.jobs import Leases
+from framegate.jobs import Jobs, Leases
 
 WORKER = Path(__file__).with_name("job_worker.py")
 
@@ -135,3 +136,53 @@ def test_checkpoints_are_json_and_hold_no_pickle(tmp_path: Path) -> None:
     for row in rows:
         assert row.serialization == "portable_json"
         assert "name" in json.loads(row.output)
+
+
+def rows(home: Path) -> dict[str, set[str]]:
+    """The flows that each table of the engine knows of."""
+    engine = database.connect(home)
+    try:
+        with engine.connect() as connection:
+            return {
+                table: set(
+                    connection.execute(
+                        sa.select(sa.column("workflow_uuid")).select_from(sa.table(table))
+                    ).scalars()
+                )
+                for table in sa.inspect(engine).get_table_names()
+                if any(c["name"] == "workflow_uuid" for c in sa.inspect(engine).get_columns(table))
+            }
+    finally:
+        engine.dispose()
+
+
+def forget(home: Path, before: datetime) -> int:
+    engine = database.connect(home)
+    jobs = Jobs(engine, {}, executor="forgetting")
+    try:
+        return jobs.forget(before=before)
+    finally:
+        jobs.close()
+        engine.dispose()
+
+
+def test_what_ended_is_forgotten_in_time_and_what_did_not_never(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    finish(home, "done")
+    killed_in(home, "cut-short", "last")
+    known = rows(home)
+    assert known["workflow_status"] == known["operation_outputs"] == {"done", "cut-short"}
+    day = timedelta(days=1)
+    now = datetime.now(UTC)  # by the engine's clock both ended, or were cut short, just now
+    assert forget(home, now - day) == 0
+    assert rows(home) == known
+    assert forget(home, now + day) == 1
+    assert forget(home, now + day) == 0
+    left = rows(home)
+    assert {table for table, flows in left.items() if "done" in flows} == set()
+    assert left["workflow_status"] == left["operation_outputs"] == {"cut-short"}
+    code, output = finish(home, "cut-short")
+    assert (code, json.loads(output)["before"]) == (0, "unfinished")
+    assert log(home) == {"first": 2, "part0": 2, "part1": 2, "part2": 2, "last": 3}
+    _, output = finish(home, "done")
+    assert json.loads(output)["before"] == "none"

@@ -88,6 +88,18 @@ class Works:
             (works.c.status == WorkStatus.REVIEW.value) & works.c.asset_id.in_(theirs)
         )
 
+    def wanted(self, since: datetime, asset_id: str | None = None) -> frozenset[tuple[str, str]]:
+        """Asset and options key of each work whose folder is still needed: a person is to decide
+        on it, or it was begun or ended after ``since``. Of one asset, or of all.
+        """
+        fresh = works.c.updated_at >= since.isoformat()
+        query = sa.select(works.c.asset_id, works.c.options_key).where(
+            fresh | (works.c.status == WorkStatus.REVIEW.value),
+            works.c.asset_id == asset_id if asset_id else sa.true(),
+        )
+        with self._engine.connect() as connection:
+            return frozenset((row.asset_id, row.options_key) for row in connection.execute(query))
+
     def _where(self, condition: sa.ColumnElement[bool]) -> tuple[Work, ...]:
         query = sa.select(works).where(condition).order_by(works.c.updated_at.desc())
         with self._engine.connect() as connection:

@@ -17,8 +17,10 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, cast
 
@@ -35,6 +37,9 @@ type Flow = Callable[[Steps, Answer], Answer]
 # Checkpoints of one contract are only read by code of the same contract. Raise it when a flow's
 # steps change in number, order, name or meaning; unfinished flows of an older one start afresh.
 CONTRACT = 1
+
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+FORGOTTEN_AT_ONCE = 500  # rows of one transaction: others wait for it
 
 
 class JobState(StrEnum):
@@ -189,18 +194,32 @@ class Jobs:
         the flow raises is raised here, and the flow stays unfinished.
         """
         try:
-            if self.state(job_id) is JobState.UNFINISHED:
-                return takeover.resume(self._dbos, job_id, self._executor)
-            with SetWorkflowID(job_id):
-                return self._flows[flow](request)
+            with _engine_faults():
+                if self.state(job_id) is JobState.UNFINISHED:
+                    return takeover.resume(self._dbos, job_id, self._executor)
+                with SetWorkflowID(job_id):
+                    return self._flows[flow](request)
         except _Halt as halt:
             if self._stopping.is_set():
                 raise Interrupted from halt.error
             raise halt.error from halt.error.__cause__
-        except FramegateError:
-            raise
-        except Exception as error:
-            raise Internal("the job engine failed", f"{type(error).__name__}: {error}") from error
+
+    def forget(self, *, before: datetime) -> int:
+        """Delete the records of flows that ended before then, checkpoints included; returns how
+        many. What has not ended is kept, however old: somebody may go on with it.
+        """
+        forgotten = 0
+        with _engine_faults():
+            while ended := DBOS.list_workflows(
+                status=ENDED,
+                completed_before=before.isoformat(),
+                limit=FORGOTTEN_AT_ONCE,
+                load_input=False,
+                load_output=False,
+            ):
+                DBOS.delete_workflows([each.workflow_id for each in ended])
+                forgotten += len(ended)
+        return forgotten
 
     def stop(self) -> None:
         """From now on no step is recorded: what runs ends as if the process had been killed.
@@ -211,6 +230,17 @@ class Jobs:
     def close(self) -> None:
         """Stop the engine's threads; unfinished flows stay unfinished."""
         DBOS.destroy(destroy_registry=True)
+
+
+@contextmanager
+def _engine_faults() -> Iterator[None]:
+    """What DBOS raises of its own is `Internal`."""
+    try:
+        yield
+    except FramegateError:
+        raise
+    except Exception as error:
+        raise Internal("the job engine failed", f"{type(error).__name__}: {error}") from error
 
 
 def _quiet() -> None:

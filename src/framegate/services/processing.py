@@ -16,6 +16,7 @@ from framegate.flow.workshop import Workshop
 from framegate.jobs import Interrupted
 from framegate.observability.logs import logger
 from framegate.services.found import find_videos
+from framegate.services.retention import Retention
 from framegate.services.runner import Runner
 from framegate.services.wish import Wish, read_wish
 from framegate.stages.base import Progress
@@ -43,10 +44,13 @@ class ProcessResult:
 class Processing:
     """Use case: process files and folders."""
 
-    def __init__(self, workshop: Workshop, runner: Runner, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, workshop: Workshop, runner: Runner, retention: Retention, stop: Callable[[], None]
+    ) -> None:
         """``stop`` makes everything under way end without a result."""
         self._workshop = workshop
         self._runner = runner
+        self._retention = retention
         self._stop_all = stop
 
     def process(
@@ -66,6 +70,7 @@ class Processing:
         """
         wish = read_wish(options, self._workshop.default_policy)
         self._workshop.data.require_writable(Path(options.output))
+        self._retention.sweep()
         found = list(find_videos(paths))
         telling = threading.Lock()
 

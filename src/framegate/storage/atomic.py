@@ -47,7 +47,7 @@ def atomic_file(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 
     Raises `DiskFull`, `OutputNotWritable`.
     """
-    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
+    temporary = unfinished(path.parent)
     with writing(path.name):
         try:
             # readable too: muxers look back at what they wrote
@@ -126,7 +126,7 @@ def swap(new: Path, final: Path) -> Path | None:
         return None
     if _exchange(new, final):
         return new
-    aside = final.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
+    aside = unfinished(final.parent)
     final.rename(aside)
     new.rename(final)
     return aside
@@ -153,8 +153,16 @@ def _exchange(one: Path, other: Path) -> bool:
     raise OSError(code, os.strerror(code), str(other))
 
 
-def sweep(folder: Path) -> None:
-    """Remove unfinished folders whose writer is dead; a live writer's stay."""
+def unfinished(parent: Path) -> Path:
+    """A new name for what is not, or no longer, whole."""
+    return parent / f"{TEMPORARY}{secrets.token_hex(6)}"
+
+
+def sweep(folder: Path) -> int:
+    """Remove unfinished folders whose writer is dead; a live writer's stay. Returns bytes freed:
+    files that have another name elsewhere (a published package's) don't count.
+    """
+    freed = 0
     for path in folder.glob(f"{TEMPORARY}*"):
         if not path.is_dir() or path.is_symlink():
             continue
@@ -167,9 +175,22 @@ def sweep(folder: Path) -> None:
         except OSError:
             pass  # its writer lives
         else:
+            freed += _usage(path)
             shutil.rmtree(path, ignore_errors=True)
         finally:
             os.close(fd)
+    return freed
+
+
+def _usage(folder: Path) -> int:
+    """Bytes on disk that only this folder holds."""
+    size = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            with suppress(OSError):  # another process sweeps too
+                found = os.lstat(Path(parent, name))
+                size += found.st_blocks * 512 if found.st_nlink == 1 else 0
+    return size
 
 
 def make_folder(folder: Path, *, mode: int = 0o777) -> None:
@@ -211,7 +232,7 @@ def sync_tree(folder: Path) -> None:
 def _locked_folder(parent: Path, mode: int) -> tuple[Path, int]:
     """A new unfinished folder and the descriptor that locks it."""
     while True:
-        path = parent / f"{TEMPORARY}{secrets.token_hex(6)}"
+        path = unfinished(parent)
         path.mkdir(mode=mode)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
 
 SCRATCH = (CHUNKS, AUDIO, VIDEO, PACKAGE)
+_WORK = re.compile(r"([0-9a-f]{32})-([0-9a-f]{16})")
 
 
 class WorkLost(Exception):
@@ -60,6 +62,22 @@ class DataFolder:
         """
         for name in SCRATCH if keep_samples else (*SCRATCH, SAMPLES):
             shutil.rmtree(self._folder(asset_id, options_key) / name, ignore_errors=True)
+
+    def works(self) -> Iterator[tuple[str, str]]:
+        """Asset ID and options key of each work folder."""
+        for path in self._work.iterdir():
+            if found := _WORK.fullmatch(path.name):
+                yield found[1], found[2]
+
+    def discard(self, asset_id: str, options_key: str) -> None:
+        """Take a work folder away in one step, for `sweep` to remove. The caller holds the asset's
+        lease. Raises `OSError`.
+        """
+        self._folder(asset_id, options_key).rename(atomic.unfinished(self._work))
+
+    def sweep(self) -> int:
+        """Remove what was discarded, and scratch of dead processes; returns bytes freed."""
+        return atomic.sweep(self._work)
 
     def _folder(self, asset_id: str, options_key: str) -> Path:
         return self._work / f"{asset_id}-{options_key}"
