@@ -18,6 +18,7 @@ import tracks
 from framegate import database
 from framegate.catalog.assets import Assets
 from framegate.domain.ladder import Chunk, EncodeOptions
+from framegate.errors import DiskFull
 from framegate.jobs import Answer, Jobs, Steps
 from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
@@ -54,7 +55,7 @@ def test_a_failed_fsync_is_an_error_and_leaves_the_former_file(
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(os, "fsync", failing)
-    with pytest.raises(atomic.DiskFull):
+    with pytest.raises(DiskFull):
         write_hashed(path, b"two")
     assert path.read_bytes() == b"one"
     assert list(tmp_path.iterdir()) == [path]
@@ -80,6 +81,7 @@ def test_a_chunk_is_on_disk_before_its_receipt(journal: Journal, tmp_path: Path)
             source_sha256="0" * 64,
             encoders=hardware.encoders(InProcessSandbox()),
         )
+    encode.keep(context, receipt)
     files = [work / file.path for file in receipt.files]
     assert len(files) == 2
     last = max(journal.require_durable(path) for path in files)

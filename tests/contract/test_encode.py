@@ -86,7 +86,7 @@ def run_chunks(
 ) -> list[ChunkReceipt]:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return [
+        receipts = [
             encode.encode_chunk(
                 context, fd, facts, plan, chunk, source_sha256="0" * 64, encoders=encoders
             )
@@ -94,6 +94,9 @@ def run_chunks(
         ]
     finally:
         os.close(fd)
+    for receipt in receipts:
+        encode.keep(context, receipt)
+    return receipts
 
 
 def joined(context: StageContext, plan: EncodePlan, receipts: list[ChunkReceipt]) -> list[Path]:

@@ -144,7 +144,7 @@ def _chunks(
 
     def one(chunk: Chunk) -> ChunkReceipt:
         fresh.add(chunk.index)
-        return run.reading(
+        receipt = run.reading(
             lambda: encode.encode_chunk(
                 run.context,
                 run.source,
@@ -156,6 +156,8 @@ def _chunks(
                 on_frames=heard(chunk),
             )
         )
+        encode.keep(run.context, receipt)
+        return receipt
 
     def work(chunk: Chunk) -> Callable[[], Answer]:
         return lambda: dump(one(chunk))

@@ -40,6 +40,5 @@ def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
             max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
             mode=wanted.mode,
         )
-    run.require_unchanged()
     models.rest()  # the encoders need the memory next
     return screening

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,9 +22,10 @@ from framegate.domain.options import ProcessOptions
 from framegate.domain.package import Packaged, Stills
 from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
+from framegate.errors import InputVanished
 from framegate.jobs import Steps
 from framegate.stages.base import StageContext
-from framegate.storage.source import require_unchanged
+from framegate.storage.source import SourceTouched, Watch
 
 
 class Step(StrEnum):
@@ -40,6 +42,10 @@ class Step(StrEnum):
     PACKAGE = "package"
     STILLS = "stills"
     PUBLISH = "publish"
+
+
+READING = frozenset({Step.PROBE, Step.SCREEN, Step.AUDIO, Step.CHUNK, Step.PROOF})
+"""Steps that read the source; the others go on from what these made of it."""
 
 
 class Ending(StrEnum):
@@ -141,6 +147,12 @@ class Run:
     job_id: str
     chunks_at_once: int = 1
     timings: list[StageTiming] = field(default_factory=list)
+    _watch: Watch | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to watch the source."""
+        origin = self.origin
+        self._watch = None if origin is None else Watch(self.source, origin, self.asset.sha256)
 
     def step[T](self, steps: Steps, name: Step, kind: type[T], work: Callable[[], T]) -> T:
         """Do one step, or take its recorded answer; either way note how long it took."""
@@ -149,7 +161,7 @@ class Run:
         def record() -> dict[str, object]:
             nonlocal fresh
             fresh = True
-            return dump(self.reading(work))
+            return dump(self.reading(work) if name in READING else work())
 
         began = time.perf_counter()
         answer = load(kind, steps.run(name, record))
@@ -157,20 +169,32 @@ class Run:
         return answer
 
     def reading[T](self, work: Callable[[], T]) -> T:
-        """What ``work`` returns or raises, unless the source changed under it: then a file cut
-        short is neither broken nor a result.
+        """What ``work`` returns or raises, with the source the same from its beginning to its end.
+
+        A source that is another now is `InputVanished`, whatever ``work`` said: a file cut short is
+        neither broken nor a result. One that may have been another for a while (also one that was
+        only renamed) is read once more. What is published is what was screened.
         """
+        if self._watch is None:
+            return work()
+        with suppress(SourceTouched):
+            return self._read(work, self._watch)
+        try:
+            return self._read(work, self._watch)
+        except SourceTouched as error:
+            raise InputVanished(
+                f"{error} was touched twice while it was read",
+                "a reading counts only if nothing happens to the file meanwhile",
+                "Run again when it is left alone: finished steps and chunks are kept",
+            ) from error
+
+    @staticmethod
+    def _read[T](work: Callable[[], T], watch: Watch) -> T:
+        since = watch.begin()
         try:
             return work()
         finally:
-            self.require_unchanged()
-
-    def require_unchanged(self) -> None:
-        """Raise `InputVanished` when the source is no longer what was hashed: asked after every
-        reading, before its result is recorded. What is published is what was screened.
-        """
-        if self.origin is not None:
-            require_unchanged(self.source, self.origin, self.asset.sha256)
+            watch.end(since)
 
     def note(self, name: Step, wall_s: float, *, resumed: bool) -> None:
         """Remember what a step took, for the report."""

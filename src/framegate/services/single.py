@@ -67,15 +67,17 @@ class SingleSteps:
     def probe(self, path: Path, options: ProcessOptions, progress: Progress) -> ProbeResult:
         """Ingest's checks and the facts; raises what those stages raise."""
         with self._run(path, options, progress) as run:
-            return ProbeResult(run.asset, probe_source(run, self._workshop.limits))
+            return ProbeResult(
+                run.asset, run.reading(lambda: probe_source(run, self._workshop.limits))
+            )
 
     def screen(
         self, path: Path, options: ProcessOptions, progress: Progress, *, report: bool
     ) -> ScreenResult:
         """Look and decide, as the main job would; ``report`` writes one into the output folder."""
         with self._run(path, options, progress) as run:
-            facts = probe_source(run, self._workshop.limits)
-            screening = screen_source(run, facts, self._workshop.models)
+            facts = run.reading(lambda: probe_source(run, self._workshop.limits))
+            screening = run.reading(lambda: screen_source(run, facts, self._workshop.models))
             verdict = decide(screening, facts, run.policy)
             if not report:
                 return ScreenResult(run.asset, facts, screening, verdict, None)
@@ -104,7 +106,7 @@ class SingleSteps:
     def encode(self, path: Path, options: ProcessOptions, progress: Progress) -> EncodeResult:
         """Make the package without looking: for tests of the ladder, never for publication."""
         with self._run(path, options, progress) as run:
-            facts = probe_source(run, self._workshop.limits)
+            facts = run.reading(lambda: probe_source(run, self._workshop.limits))
             encoded = encode_all(
                 run,
                 DirectSteps(),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 20
 ID_DIGITS = 32
+READINGS = 2  # of a file whose inode is touched meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,7 @@ def ingest(
             )
         said = _sidecar(path, details)
         media_type = _media_type(fd, path.name, classifier)
-        sha256, md5 = _hash(fd, source, progress)
-        if mark(path, os.fstat(fd)) != source:
-            raise InputVanished(
-                f"{path.name} changed while it was read", todo="Run again when it is complete"
-            )
+        sha256, md5, source = _hash(path, fd, source, progress)
     finally:
         os.close(fd)
     asset = Asset(
@@ -151,17 +148,33 @@ def _media_type(fd: int, name: str, classifier: Classifier) -> str:
     return guess.media_type
 
 
-def _hash(fd: int, source: SourceFile, progress: Progress) -> tuple[str, str]:
-    sha256 = hashlib.sha256()
-    md5 = hashlib.md5(usedforsecurity=False)  # the checksum that senders' tools print
-    progress.start("ingest", source.size_bytes, "bytes")
-    done = 0
-    for block in _blocks(fd, source):
-        sha256.update(block)
-        md5.update(block)
-        done += len(block)
-        progress.advance("ingest", done)
-    return sha256.hexdigest(), md5.hexdigest()
+def _hash(
+    path: Path, fd: int, source: SourceFile, progress: Progress
+) -> tuple[str, str, SourceFile]:
+    """SHA-256, MD5, and the mark that the file had from the first byte to the last.
+
+    A rename moves the inode's change time as a hidden write does: such a file is read once more.
+    """
+    before = source
+    for _ in range(READINGS):
+        sha256 = hashlib.sha256()
+        md5 = hashlib.md5(usedforsecurity=False)  # the checksum that senders' tools print
+        progress.start("ingest", source.size_bytes, "bytes")
+        done = 0
+        for block in _blocks(fd, source):
+            sha256.update(block)
+            md5.update(block)
+            done += len(block)
+            progress.advance("ingest", done)
+        now = mark(path, os.fstat(fd))
+        if now != before:
+            break
+        if now.changed_ns == before.changed_ns:
+            return sha256.hexdigest(), md5.hexdigest(), now
+        before = now
+    raise InputVanished(
+        f"{path.name} changed while it was read", todo="Run again when it is complete"
+    )
 
 
 def _blocks(fd: int, source: SourceFile) -> Iterator[memoryview]:

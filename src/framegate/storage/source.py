@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ def open_file(path: Path) -> tuple[int, SourceFile]:
     except (OSError, ValueError) as error:
         raise vanished(path.name, error) from error
     try:
+        sync_data(fd)
         found = os.fstat(fd)
         _require_regular(found)
         os.set_blocking(fd, True)
@@ -67,25 +69,85 @@ def open_unchanged(source: SourceFile) -> int:
     return fd
 
 
-def require_unchanged(fd: int, source: SourceFile, sha256: str) -> None:
-    """Raise `InputVanished` unless the open file still holds the bytes that were hashed.
-
-    What was screened is what may be published: whoever has read the file asks this before the
-    result counts. Reads the whole file when only the inode was touched (a rename, a new link).
+class SourceTouched(Exception):
+    """During a reading the file was written, renamed, linked or the like: what was read may not
+    be what was hashed, although it is now.
     """
-    name = Path(source.path).name
-    try:
-        now = mark(Path(source.path), os.fstat(fd))
-        same = now == source
-        if same and now.changed_ns != source.changed_ns:
-            with Path(f"/proc/self/fd/{fd}").open("rb") as stream:
-                same = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
-    except OSError as error:
-        raise vanished(name, error) from error
-    if not same:
-        raise InputVanished(
-            f"{name} was changed while it was processed", todo="Run again when it is complete"
+
+
+class Watch:
+    """Knows whether an open file holds the bytes that were hashed, from `begin` to `end`.
+
+    Whoever may write a file can set its size and its modification time back, but not the change
+    time of its inode (ctime): as long as that stands still, so do the bytes. It also moves for a
+    rename or a new link, which are no matter, so the file is then hashed again. Two things escape:
+    a write within the same tick of the file system's clock (milliseconds) as the change before it,
+    and memory-mapped writes on tmpfs, which keeps no time for them. May be used by many threads.
+    """
+
+    def __init__(self, fd: int, source: SourceFile, sha256: str) -> None:
+        self._fd = fd
+        self._source = source
+        self._sha256 = sha256
+        self._name = Path(source.path).name
+        self._known_ns = source.changed_ns  # when the inode changed last with the bytes known
+        self._lock = threading.Lock()
+
+    def begin(self) -> int:
+        """The file holds what was hashed; its change time, for `end`. Raises `InputVanished`.
+
+        Reads the whole file if the inode was touched since.
+        """
+        with self._lock:
+            now = self._look()
+            if now != self._known_ns:
+                if self._hash() != self._sha256 or self._look() != now:
+                    raise self._changed()
+                self._known_ns = now
+            return now
+
+    def end(self, since: int) -> None:
+        """What was read since `begin` was what was hashed. Raises `InputVanished` when the file
+        is another now, `SourceTouched` when it may have been another in between.
+        """
+        if self._look() == since:
+            return
+        self.begin()
+        raise SourceTouched(self._name)
+
+    def _look(self) -> int:
+        try:
+            sync_data(self._fd)
+            now = mark(Path(self._source.path), os.fstat(self._fd))
+        except OSError as error:
+            raise vanished(self._name, error) from error
+        if now != self._source:
+            raise self._changed()
+        return now.changed_ns
+
+    def _hash(self) -> str:
+        try:
+            with reopened(self._fd) as fd, os.fdopen(fd, "rb", closefd=False) as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise vanished(self._name, error) from error
+
+    def _changed(self) -> InputVanished:
+        return InputVanished(
+            f"{self._name} was changed while it was processed",
+            todo="Run again when it is complete",
         )
+
+
+def sync_data(fd: int) -> None:
+    """Write back what others wrote to a file: a mapped page that is dirty already can be written
+    again without a trace, a clean one cannot. File systems without fsync have nothing to write.
+    """
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EROFS, errno.ENOSYS, errno.EOPNOTSUPP}:
+            raise
 
 
 @contextmanager

@@ -98,7 +98,9 @@ def encode_chunk(
 ) -> ChunkReceipt:
     """Encode a chunk, or find it done. ``fd`` is the open source; its offset is left alone.
 
-    ``on_frames`` hears how many frames of the chunk are encoded, from the calling thread.
+    The receipt holds from `keep` on: once the caller knows that the source did not change
+    meanwhile. ``on_frames`` hears how many frames of the chunk are encoded, from the calling
+    thread.
     Raises what `media.chunk` raises, and `DiskFull`.
     """
     work = chunk_work(facts, plan, chunk)
@@ -128,7 +130,9 @@ def encode_chunk(
             limits=_limits(plan.renditions, chunk.frames / plan.grid.frame_rate),
             on_message=message,
         )
-    receipt = ChunkReceipt(
+    if on_frames:
+        on_frames(chunk.frames)
+    return ChunkReceipt(
         id=name,
         index=chunk.index,
         files=tuple(
@@ -137,10 +141,12 @@ def encode_chunk(
         ),
         done=codec.load(ChunkDone, answer),
     )
+
+
+def keep(context: StageContext, receipt: ChunkReceipt) -> None:
+    """Make a chunk's receipt durable: from now on it is not encoded again. Raises `DiskFull`."""
+    folder = context.work / CHUNKS / receipt.id
     write_bytes(folder / RECEIPT, json.dumps(codec.dump(receipt)).encode())
-    if on_frames:
-        on_frames(chunk.frames)
-    return receipt
 
 
 def intact(work: Path, receipt: ChunkReceipt) -> bool:
