@@ -26,6 +26,7 @@
     ├── CaseNotOpen             case.not_open          the asset is not waiting for a person
     ├── AlreadyRunning          job.running            another process is at the same work
     ├── Stopped                 job.stopped            Ctrl-C or a shutdown ended the work early
+    ├── UsageInvalid            usage                  a command line that cannot be used
     └── Internal                internal
 
 Each leaf has a stable ``code`` (documented in docs/reference/errors.md), an
@@ -65,7 +66,8 @@ class FramegateError(Exception):
 
     def __str__(self) -> str:
         text = self.what if not self.why else f"{self.what}: {self.why}"
-        return f"{text}. {self.todo}" if self.todo else text
+        end = "" if text.endswith("?") else "."
+        return f"{text}{end} {self.todo}" if self.todo else text
 
     def line(self) -> str:
         """The one line a person sees, `printable`."""
@@ -263,6 +265,14 @@ class Stopped(FramegateError):
     exit_code = 130
     retryable = True
     default_todo = "Run the same command again: finished steps and chunks are kept"
+
+
+class UsageInvalid(FramegateError):
+    """The command line cannot be used: an unknown, missing, repeated or impossible word."""
+
+    code = "usage"
+    exit_code = 2
+    default_todo = "`framegate --help` lists the commands, `framegate COMMAND --help` its options"
 
 
 class Internal(FramegateError):

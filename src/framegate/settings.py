@@ -42,7 +42,11 @@ class LimitSettings(Group):
     """What an input, and the sandboxed child that reads it, may use."""
 
     max_bytes: int = _setting(
-        256 * GIB, "Largest source file", "bytes", "Two hours of ProRes 4444 at 2160p fit", gt=0
+        256 * GIB,
+        "Largest source file",
+        "bytes",
+        "Two hours of ProRes 4444 at 1080p (about 270 Mbit/s) fit",
+        gt=0,
     )
     max_pixels: int = _setting(
         8192 * 4320,
@@ -73,7 +77,12 @@ class LimitSettings(Group):
         gt=0,
     )
     max_streams: int = _setting(
-        64, "Most tracks in one container", "tracks", "Broadcast masters stay under 40", gt=0
+        64,
+        "Most tracks in one container; the reader itself takes no more than 64",
+        "tracks",
+        "Broadcast masters stay under 40",
+        gt=0,
+        le=64,
     )
     max_expansion: int = _setting(
         500_000,
@@ -103,7 +112,7 @@ class ScreenSettings(Group):
 
     max_gap_s: float = _setting(
         1.0,
-        "Longest stretch without a sample",
+        "Longest stretch without a sample; a smaller one in the policy wins",
         "s",
         "What lasts a second is seen for certain, at a cost of about one frame in 30",
         gt=0,
@@ -117,7 +126,7 @@ class ScreenSettings(Group):
     )
     threads: int = _setting(
         0,
-        "Processor threads of the models; 0 takes the physical cores",
+        "Processor threads of a model that can use several; 0 takes the physical cores",
         "threads",
         "Small models gain little beyond the cores there are",
         ge=0,
@@ -138,7 +147,7 @@ class EncodeSettings(Group):
     )
     workers: int = _setting(
         0,
-        "Chunks encoded at once; 0 means one for every four cores",
+        "Chunks of one video encoded at once; 0 means one for every four cores, at least one",
         "chunks",
         "An encoder fills two to four cores by itself; on two cores a second chunk gains nothing",
         ge=0,
@@ -147,7 +156,8 @@ class EncodeSettings(Group):
         "sampled",
         "Where VMAF is measured",
         "",
-        "Windows that include the joins cost a few per cent; all costs three times the encode",
+        "Windows that include the joins take a tenth to a quarter of the encode's time; all frames "
+        "take several times the encode",
     )
 
 
@@ -156,7 +166,7 @@ class ProcessSettings(Group):
 
     assets: int = _setting(
         0,
-        "Videos processed at once; 0 means one on up to four cores, else one for every four",
+        "Videos processed at once; 0 means one for every four cores, at least one",
         "videos",
         "One video already uses several cores; more at once only takes memory",
         ge=0,
@@ -180,12 +190,15 @@ class PathSettings(Group):
 
     home: Path | None = _setting(
         None,
-        "Data folder: database, work area, leases (also `FRAMEGATE_HOME`)",
+        "Data folder: database, work area, leases; wins over `FRAMEGATE_HOME`",
         "path",
-        "Without it `$XDG_DATA_HOME/framegate`, as the XDG base directory rules say",
+        "Without either `$XDG_DATA_HOME/framegate`, as the XDG base directory rules say",
     )
     output: Path = _setting(
-        Path("framegate-out"), "Where `process` puts its packages", "path", "Beside the work done"
+        Path("framegate-out"),
+        "Where packages and reports go",
+        "path",
+        "In the folder that the command is run from, where a person looks first",
     )
     policy: Path | None = _setting(
         None, "Policy file", "path", "The packaged default policy serves until there is one"
@@ -311,7 +324,7 @@ def reference() -> str:
         "Read from `framegate.toml` in the working folder (or the file that `FRAMEGATE_CONFIG`",
         "names) and from the environment, which wins; command-line options win over both.",
         "`[limits] max_pixels` is `FRAMEGATE_LIMITS__MAX_PIXELS` in the environment.",
-        "`FRAMEGATE_HOME` names the data folder.",
+        "`FRAMEGATE_HOME` names the data folder where `[paths] home` does not.",
     ]
     for group_name, group_field in Settings.model_fields.items():
         group = group_field.default

@@ -121,7 +121,7 @@ def process_options(
         output=str((output or settings.paths.output).expanduser().absolute()),
         encode=EncodeOptions(
             codec=codec or VideoCodec(settings.encode.codec),
-            preset=preset or base.preset,
+            preset=base.preset if preset is None else preset,
             max_short_side=max_short_side or base.max_short_side,
         ),
         screen=ScreenOptions(

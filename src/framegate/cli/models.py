@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from framegate.cli import options
-from framegate.cli.answer import answering, console, fail, print_json
+from framegate.cli.answer import answering, fail, print_json, say
+from framegate.cli.show import lines_below
+from framegate.cli.usage import Command, help_when_alone
 from framegate.errors import ComponentMissing, FramegateError, ModelMismatch
 from framegate.models import registry
 
-app = typer.Typer(help="The models: list them, verify their bytes.", no_args_is_help=True)
+app = typer.Typer(help="The models: list them, verify their bytes.", rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def _root(context: typer.Context) -> None:
+    """The models: list them, verify their bytes."""
+    help_when_alone(context)
 
 
 def _state(name: str) -> tuple[str, str]:
@@ -24,34 +32,34 @@ def _state(name: str) -> tuple[str, str]:
     return "ok", ""
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(*, as_json: options.Json = False) -> None:
     """List every pinned model with its task, licence and known limits."""
-    rows = [
-        {
-            "name": model.name,
-            "task": model.task,
-            "licence": model.licence,
-            "source": model.source,
-            "limits": model.limits,
-            "extra": model.extra or None,
-            "sha256": model.sha256,
-            "state": _state(model.name)[0],
-        }
-        for model in registry.MODELS.values()
-    ]
-    if as_json:
-        print_json({"models": rows})
-        return
-    table = Table("model", "task", "licence", "known limits", "state", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(str(row[key]) for key in ("name", "task", "licence", "limits", "state")))
-    console().print(table)
+    with answering(as_json=as_json):
+        rows = [
+            {
+                "name": model.name,
+                "task": model.task,
+                "licence": model.licence,
+                "source": model.source,
+                "limits": model.limits,
+                "extra": model.extra or None,
+                "sha256": model.sha256,
+                "state": _state(model.name)[0],
+            }
+            for model in registry.MODELS.values()
+        ]
+        if as_json:
+            print_json({"models": rows})
+            return
+        for row in rows:
+            head = Text.assemble((str(row["name"]), "bold"), f"  {row['state']}")
+            say(lines_below(head, [(key, str(row[key])) for key in ("task", "licence", "limits")]))
 
 
-@app.command("verify")
+@app.command("verify", cls=Command)
 def verify(*, as_json: options.Json = False) -> None:
-    """Hash every installed model file and compare it with the pinned SHA-256.
+    """Compare every installed model file with its pinned SHA-256.
 
     A model of an optional extra that is not installed is named, and is no failure.
     """
@@ -62,9 +70,8 @@ def verify(*, as_json: options.Json = False) -> None:
                 {name: {"state": state, "why": why} for name, (state, why) in states.items()}
             )
         else:
-            out = console()
             for name, (state, why) in states.items():
-                out.print(f"{state:<9} {name}" + (f"  ({why})" if why else ""), markup=False)
+                say(f"{state:<9} {name}" + (f"  ({why})" if why else ""))
         wrong: list[FramegateError] = []
         for name, (state, why) in states.items():
             if state == "mismatch":

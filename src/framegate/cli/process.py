@@ -9,65 +9,48 @@ import typer
 
 from framegate import wiring
 from framegate.cli import options
-from framegate.cli.answer import answering, console, print_error, print_json, settings
+from framegate.cli.answer import answering, print_error, print_json, say, settings
 from framegate.cli.exits import Exit, of_verdict
 from framegate.cli.progress import ProgressMode, display
-from framegate.cli.show import print_result, result_object, tally
-from framegate.domain.asset import AssetDetails
+from framegate.cli.show import result_object, summary, tally
 from framegate.domain.policy import Action
 from framegate.errors import printable
 from framegate.services.processing import ProcessResult
 from framegate.stages.base import Progress
 
+NO_VIDEO = (
+    "No video was found there: folders are searched for names with a video's extension, without "
+    "hidden ones and framegate's own output. A file that is named outright is always taken."
+)
+
 
 def process(
-    paths: Annotated[list[Path], typer.Argument(help="Video files, or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH", hidden=True, help="Video files, or folders of them."),
+    ],
     *,
     output: options.Output = None,
-    codec: options.Codec = None,
-    preset: options.Preset = None,
-    max_short_side: options.MaxHeight = None,
-    vmaf: options.Vmaf = None,
-    policy: options.Policy = None,
-    hash_list: options.HashLists = None,
-    max_gap: options.MaxGap = None,
-    screen_mode: options.Mode = None,
-    tenant: Annotated[str, typer.Option(help="Whose asset it is.")] = "",
-    creator: Annotated[str, typer.Option(help="Who made or sent it.")] = "",
-    title: Annotated[str, typer.Option(help="Title, as the sender gives it.")] = "",
-    description: Annotated[str, typer.Option(help="Description.")] = "",
-    language: Annotated[str, typer.Option(help="BCP 47 tag, for example pt-BR.")] = "",
-    region: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2, for example BR.")] = "",
+    looking: options.Looking,
+    encoding: options.Encoding,
+    details: options.Details,
     progress: options.Progress = ProgressMode.AUTO,
     as_json: options.Json = False,
 ) -> None:
     """Check, watch, decide, encode and publish videos.
+
+    PATH is a video or a folder of them. What --tenant, --creator, --title, --description,
+    --language and --region say holds for every file of the run; a sidecar of a file wins over it.
 
     Each video gets a folder with report.html, verdict.json and, when it is published, HLS and DASH.
     Stopped at any point, the same command goes on after the last finished step.
     """
     with answering(as_json=as_json):
         found = settings()
-        chosen = wiring.process_options(
-            found,
-            output=output,
-            codec=codec,
-            preset=preset,
-            max_short_side=max_short_side,
-            vmaf=vmaf,
-            policy=policy,
-            hashlists=hash_list,
-            max_gap_s=max_gap,
-            mode=screen_mode,
-            details=AssetDetails(
-                tenant=tenant,
-                creator=creator,
-                title=title,
-                description=description,
-                language=language,
-                region=region,
-            ),
+        chosen = options.chosen(
+            found, output=output, looking=looking, encoding=encoding, details=details
         )
+        single = len(paths) == 1 and not paths[0].is_dir()
         with display(progress) as shown, wiring.opened(found) as services:
 
             def begin(path: Path, number: int, total: int) -> Progress:
@@ -77,22 +60,27 @@ def process(
             def tell(result: ProcessResult) -> None:
                 if result.error is not None:
                     shown.failed()
-                    if len(paths) > 1 or paths[0].is_dir():
+                    if not single:
                         shown.say(f"{printable(str(result.path))}: {result.error.line()}")
 
             results = services.processing.process(paths, chosen, begin, tell)
         if as_json:
             print_json({"results": [result_object(result) for result in results]})
         else:
-            out = console()
-            for result in results:
-                print_result(out, result)
-            if len(results) > 1:
-                out.print(tally(results), style="bold")
-        single = len(paths) == 1 and not paths[0].is_dir()
-        if single and results and results[0].error is not None:
+            _tell(results, single=single, asked_gap_s=chosen.screen.max_gap_s)
+        if single and results[0].error is not None:
             print_error(results[0].error)
         raise SystemExit(exit_code(results))
+
+
+def _tell(results: tuple[ProcessResult, ...], *, single: bool, asked_gap_s: float) -> None:
+    for result in results:
+        if not (single and result.error):  # its error line says it all
+            say(summary(result, asked_gap_s=asked_gap_s))
+    if not results:
+        say(NO_VIDEO)
+    elif len(results) > 1:
+        say(tally(results), style="bold")
 
 
 def exit_code(results: tuple[ProcessResult, ...]) -> int:

@@ -9,6 +9,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from framegate import errors
 from framegate.cli import exits
+from framegate.cli.usage import metavar
 from framegate.settings import reference as settings_reference
 
 
@@ -38,10 +39,10 @@ def _cli() -> str:
         parts.append(f"## `{name}`\n\n{command.help or ''}\n")
         arguments = [p for p in command.params if isinstance(p, TyperArgument)]
         options = [p for p in command.params if isinstance(p, TyperOption) and not p.hidden]
-        usage = " ".join([name, "[OPTIONS]", *(_metavar(a) for a in arguments)])
+        usage = " ".join([name, "[OPTIONS]", *(metavar(a) for a in arguments)])
         parts.append(f"```\n{usage}\n```\n")
         if options:
-            rows = [f"| `{_metavar(a)}` | | {_cell(a.help or '')} |" for a in arguments]
+            rows = [f"| `{metavar(a)}` | | {_cell(a.help or '')} |" for a in arguments]
             rows += [f"| {_flags(o)} | {_default(o)} | {_meaning(o)} |" for o in options]
             parts.append(
                 "| argument or option | default | meaning |\n|---|---|---|\n"
@@ -59,12 +60,6 @@ def _commands(group: TyperGroup, prefix: str) -> list[tuple[str, TyperCommand]]:
         elif isinstance(command, TyperCommand):
             found.append((f"{prefix} {name}", command))
     return found
-
-
-def _metavar(argument: TyperArgument) -> str:
-    name = (argument.metavar or argument.name or "").upper()
-    name = f"{name}…" if argument.nargs == -1 else name
-    return name if argument.required else f"[{name}]"
 
 
 def _flags(option: TyperOption) -> str:

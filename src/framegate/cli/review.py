@@ -7,54 +7,71 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
 from framegate import wiring
 from framegate.cli import options
-from framegate.cli.answer import answering, console, print_json, settings
+from framegate.cli.answer import answering, print_json, say, settings
 from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
+from framegate.cli.show import how_to_decide, lines_below, reasons
+from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.policy import Action
-from framegate.errors import printable
+from framegate.errors import UsageInvalid, printable
 from framegate.services.reviews import Case
+
+HOW = 'framegate review ID --allow|--block --reason "…"'
 
 
 def review(
     asset_id: Annotated[
-        str | None, typer.Argument(help="The asset, or a unique beginning of its ID.")
+        str | None,
+        typer.Argument(
+            metavar="ID", hidden=True, help="The asset, or a unique beginning of its ID."
+        ),
     ] = None,
     *,
     allow: Annotated[bool, typer.Option("--allow", help="Publish it.")] = False,
     block: Annotated[bool, typer.Option("--block", help="Refuse it; final.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why; recorded for good.")] = "",
-    tenant: Annotated[str, typer.Option(help="Whose assets; default: those of no tenant.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why; recorded for good.")
+    ] = "",
+    tenant: Annotated[
+        str, typer.Option(metavar="NAME", help="Whose assets; default: those of no tenant.")
+    ] = "",
     actor: Annotated[
-        str | None, typer.Option("--actor", help="Who decides; default: your login name.")
+        str | None,
+        typer.Option("--actor", metavar="NAME", help="Who decides; default: your login name."),
     ] = None,
     progress: options.Progress = ProgressMode.AUTO,
     as_json: options.Json = False,
 ) -> None:
-    """List a tenant's assets that wait for a person, or decide one of them.
+    """List what waits for a person, or decide one of them.
 
+    ID is an asset, or a unique beginning of its ID; without it the tenant's assets are listed.
     The decision is appended to the record with actor, time and reason; allow publishes what was
     already encoded, block is final.
     """
-    if asset_id is None and (allow or block):
-        raise typer.BadParameter("name the asset that the decision is about")
-    if asset_id is not None and allow == block:
-        raise typer.BadParameter("say either --allow or --block")
-    if asset_id is not None and not reason.strip():
-        raise typer.BadParameter("a decision needs its --reason")
-    with answering(as_json=as_json), wiring.opened(settings()) as services:
+    with answering(as_json=as_json):
         if asset_id is None:
-            _list(services.reviews.waiting(tenant), as_json=as_json)
+            if allow or block or reason or actor is not None:
+                raise UsageInvalid("A decision needs an asset", "no ID was given", HOW)
+            with wiring.opened(settings()) as services:
+                _list(services.reviews.waiting(tenant), as_json=as_json)
             return
-        with display(progress) as shown:
+        if allow == block:
+            raise UsageInvalid("A decision is --allow or --block", "give one of them", HOW)
+        if not reason.strip():
+            raise UsageInvalid("A decision needs its --reason", "it is recorded for good", HOW)
+        who = _login() if actor is None else actor.strip()
+        if not who:
+            raise UsageInvalid("A decision needs who made it", "no name is known", "Give --actor")
+        with wiring.opened(settings()) as services, display(progress) as shown:
             outcome = services.reviews.resolve(
                 asset_id,
                 Action.ALLOW if allow else Action.BLOCK,
                 reason=reason,
-                actor=actor or getpass.getuser(),
+                actor=who,
                 progress=shown,
                 tenant=tenant,
             )
@@ -67,10 +84,8 @@ def review(
                 }
             )
         else:
-            console().print(
-                f"{outcome.status.value}: {printable(outcome.asset.name)}\n{outcome.output}",
-                markup=False,
-            )
+            say(f"{outcome.status.value}: {printable(outcome.asset.name)}")
+            say(printable(outcome.output))
         raise SystemExit(of_verdict(outcome.decision.verdict.action))
 
 
@@ -91,16 +106,17 @@ def _list(cases: Sequence[Case], *, as_json: bool) -> None:
         )
         return
     if not cases:
-        console().print("Nothing waits for a person.")
-        return
-    table = Table("asset", "name", "because", box=None, pad_edge=False)
-    table.add_column("report", overflow="fold")  # a path that is cut short opens nothing
+        say("Nothing waits for a person.")
     for case in cases:
-        words = "; ".join(reason.words for reason in case.verdict.reasons)
-        table.add_row(
-            case.asset.id[:12],
-            printable(case.asset.name),
-            printable(words),
-            printable(f"{case.output}/report.html"),
-        )
-    console().print(table)
+        asset = case.asset
+        head = Text.assemble(("? review", "bold yellow"), "     ", (printable(asset.name), "bold"))
+        rows = [("because", words) for words in reasons(case.verdict)]
+        rows.append(("report", f"{case.output}/{REPORT_PAGE}"))
+        say(lines_below(head, [*rows, ("next", how_to_decide(asset))]))
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return ""

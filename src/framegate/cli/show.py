@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from framegate.cli.answer import error_object
+from framegate.domain.asset import Asset
 from framegate.domain.codec import dump
+from framegate.domain.frames import Coverage
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Verdict
 from framegate.errors import printable
-from framegate.flow.state import Ending, Outcome
+from framegate.flow.state import Ending, Outcome, Replaced
 from framegate.services.processing import ProcessResult
 
 _HEAD: dict[Action, tuple[str, str]] = {
@@ -50,26 +52,45 @@ def facts_line(facts: MediaFacts) -> str:
     return ", ".join(parts)
 
 
-def print_result(out: Console, result: ProcessResult) -> None:
-    """The summary of one file; an error was already said on stderr."""
+def lines_below(head: Text, rows: Sequence[tuple[str, str]]) -> RenderableType:
+    """A heading and labelled lines below it; what is long goes on in its own column."""
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(width=_LABEL_WIDTH, style="dim")
+    lines.add_column(overflow="fold")
+    for label, text in rows:
+        lines.add_row(label, Text(printable(text)))
+    return Group(head, Padding(lines, (0, 0, 1, 2), expand=False))
+
+
+def summary(result: ProcessResult, *, asked_gap_s: float) -> RenderableType:
+    """What became of one file; ``asked_gap_s`` is the gap of the options or settings."""
+    path = printable(str(result.path))
+    if result.error is not None:
+        head = Text.assemble((f"{'✗ failed':<13}", "bold red"), (path, "bold"))
+        what = f"{result.error.what}: {result.error.why}" if result.error.why else result.error.what
+        return lines_below(head, [("because", f"{what} [{result.error.code}]")])
+    assert result.outcome is not None
     outcome = result.outcome
-    if outcome is None:
-        return
     verdict = outcome.decision.verdict
     words, style = _HEAD[verdict.action]
-    head = Text.assemble((f"{words:<13}", style), (printable(str(result.path)), "bold"))
+    head = Text.assemble((f"{words:<13}", style), (path, "bold"))
     if verdict.audience:
         head.append(f"  for {verdict.audience}")
-    if result.already_done:
+    if result.renewed:
+        head.append("  (already done; reports written anew)", style="dim")
+    elif result.already_done:
         head.append("  (already done)", style="dim")
     elif result.resumed:
         head.append("  (went on after an interruption)", style="dim")
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=_LABEL_WIDTH, style="dim")
-    table.add_column(overflow="fold")
-    for label, text in _rows(result, outcome):
-        table.add_row(label, Text(printable(text)))
-    out.print(Group(head, Padding(table, (0, 0, 1, 2), expand=False)))
+    return lines_below(head, _rows(result, outcome, asked_gap_s))
+
+
+def promise(coverage: Coverage, asked_gap_s: float) -> str:
+    """The gap that was in force, and whose it was: the smaller one of the policy's and ours."""
+    text = f"a look at least every {coverage.max_gap_wanted_s:g} s"
+    if coverage.max_gap_wanted_s < asked_gap_s:
+        text += f" (the policy's; it wins over the {asked_gap_s:g} s of the settings)"
+    return f"{text}, {'kept' if coverage.met else 'not kept'}"
 
 
 def tally(results: Sequence[ProcessResult]) -> str:
@@ -81,7 +102,7 @@ def tally(results: Sequence[ProcessResult]) -> str:
     return f"{len(results)} files: " + ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
-def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
+def _rows(result: ProcessResult, outcome: Outcome, asked_gap_s: float) -> list[tuple[str, str]]:
     screened = outcome.screened
     coverage = screened.coverage
     rows = [("video", facts_line(outcome.facts))]
@@ -100,6 +121,7 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
             ),
         )
     )
+    rows.append(("promise", promise(coverage, asked_gap_s)))
     rows.append(("quality", f"{screened.quality.score:.0f}/100"))
     rows += [
         ("because" if reason.action is not Action.ALLOW else "note", words)
@@ -117,13 +139,27 @@ def _rows(result: ProcessResult, outcome: Outcome) -> list[tuple[str, str]]:
     )
     if not result.already_done:
         rows.append(("took", f"{wall:.1f} s ({stages})" if stages else f"{wall:.1f} s"))
+    if outcome.replaced is not None and not result.already_done:
+        rows.append(("replaced", replaced_line(outcome.replaced)))
     rows.append(("report", str(Path(outcome.output) / REPORT_PAGE)))
     if outcome.status is Ending.REVIEW:
-        tenant = outcome.asset.details.tenant
-        whose = f" --tenant {shlex.quote(tenant)}" if tenant else ""
-        decide = f'{outcome.asset.id}{whose} --allow|--block --reason "…"'
-        rows.append(("next", f"framegate review {decide}"))
+        rows.append(("next", how_to_decide(outcome.asset)))
     return rows
+
+
+def replaced_line(replaced: Replaced) -> str:
+    """``the published package of 2026-11-23 14:40 UTC (encode.codec was h264)``."""
+    what = "published package" if replaced.status is Ending.PUBLISHED else "report"
+    was = ", ".join(f"{name} was {value}" for name, value in replaced.options)
+    when = f"{replaced.at:%Y-%m-%d %H:%M} UTC"
+    return f"the {what} of {when} ({was or 'another policy or hash list'})"
+
+
+def how_to_decide(asset: Asset) -> str:
+    """The command that ends a person's review."""
+    tenant = asset.details.tenant
+    whose = f" --tenant {shlex.quote(tenant)}" if tenant else ""
+    return f'framegate review {asset.id}{whose} --allow|--block --reason "…"'
 
 
 def reasons(verdict: Verdict) -> list[str]:
@@ -152,6 +188,7 @@ def result_object(result: ProcessResult) -> dict[str, Any]:
         "asset_id": result.asset.id if result.asset else None,
         "status": outcome.status.value if outcome else "failed",
         "already_done": result.already_done,
+        "renewed": result.renewed,
         "resumed": result.resumed,
         "error": error_object(result.error) if result.error else None,
     }
@@ -167,6 +204,7 @@ def result_object(result: ProcessResult) -> dict[str, Any]:
             ],
             "duplicate_of": outcome.asset.duplicate_of,
             "output": outcome.output,
+            "replaced": dump(outcome.replaced) if outcome.replaced else None,
             "duration_s": float(outcome.facts.duration_measured),
             "quality": outcome.screened.quality.score,
             "coverage": dump(outcome.screened.coverage),

@@ -11,23 +11,23 @@ from rich.table import Table
 
 from framegate import wiring
 from framegate.cli import options
-from framegate.cli.answer import answering, console, print_json, settings
+from framegate.cli.answer import answering, print_json, say, settings, table
 from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
-from framegate.cli.show import facts_line, reasons
+from framegate.cli.show import facts_line, promise, reasons
 from framegate.domain.codec import dump
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.errors import printable
 from framegate.services.single import ScreenResult
 
-Video = Annotated[Path, typer.Argument(help="The video file.")]
+Video = Annotated[Path, typer.Argument(metavar="FILE", hidden=True, help="The video file.")]
 
 
 def probe(
     path: Video, *, progress: options.Progress = ProgressMode.AUTO, as_json: options.Json = False
 ) -> None:
-    """Say what a file is: what its headers claim beside what was measured."""
+    """Say what a file is: what it claims, and what was measured."""
     with answering(as_json=as_json):
         found = settings()
         with display(progress) as shown, wiring.opened(found) as services:
@@ -35,37 +35,27 @@ def probe(
         if as_json:
             print_json({"asset": dump(probed.asset), "facts": dump(probed.facts)})
             return
-        out = console()
-        out.print(f"{printable(str(path))}: {facts_line(probed.facts)}", markup=False)
-        out.print(_facts_table(probed.facts))
+        say(f"{printable(str(path))}: {facts_line(probed.facts)}")
+        say(_facts_table(probed.facts))
         for warning in (*probed.facts.warnings, *probed.facts.dropped):
-            out.print(f"  note: {printable(warning)}", markup=False)
+            say(f"  note: {printable(warning)}")
 
 
 def screen(
     path: Video,
     *,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder for a report; none without it.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder for a report; none without it."),
     ] = None,
-    policy: options.Policy = None,
-    hash_list: options.HashLists = None,
-    max_gap: options.MaxGap = None,
-    screen_mode: options.Mode = None,
+    looking: options.Looking,
     progress: options.Progress = ProgressMode.AUTO,
     as_json: options.Json = False,
 ) -> None:
     """Look at a file and say what the policy would decide. Nothing is recorded or encoded."""
     with answering(as_json=as_json):
         found = settings()
-        chosen = wiring.process_options(
-            found,
-            output=output,
-            policy=policy,
-            hashlists=hash_list,
-            max_gap_s=max_gap,
-            mode=screen_mode,
-        )
+        chosen = options.chosen(found, output=output, looking=looking)
         with display(progress) as shown, wiring.opened(found) as services:
             looked = services.single.screen(path, chosen, shown, report=output is not None)
         if as_json:
@@ -78,7 +68,7 @@ def screen(
                 }
             )
         else:
-            _print_looked(path, looked)
+            _print_looked(path, looked, asked_gap_s=chosen.screen.max_gap_s)
         raise SystemExit(of_verdict(looked.verdict.action))
 
 
@@ -86,24 +76,17 @@ def encode(
     path: Video,
     *,
     output: options.Output = None,
-    codec: options.Codec = None,
-    preset: options.Preset = None,
-    max_short_side: options.MaxHeight = None,
-    vmaf: options.Vmaf = None,
+    encoding: options.Encoding,
     progress: options.Progress = ProgressMode.AUTO,
     as_json: options.Json = False,
 ) -> None:
-    """Encode and package a file without looking at it: for tests of the ladder, not to publish."""
+    """Encode and package a file without looking at it.
+
+    For tests of the ladder; what was not looked at is not for publication.
+    """
     with answering(as_json=as_json):
         found = settings()
-        chosen = wiring.process_options(
-            found,
-            output=output,
-            codec=codec,
-            preset=preset,
-            max_short_side=max_short_side,
-            vmaf=vmaf,
-        )
+        chosen = options.chosen(found, output=output, encoding=encoding)
         with display(progress) as shown, wiring.opened(found) as services:
             made = services.single.encode(path, chosen, shown)
         if as_json:
@@ -117,19 +100,19 @@ def encode(
                 }
             )
             return
-        table = Table("rendition", "size", "mean", "peak", "VMAF", box=None, pad_edge=False)
+        ladder = table("rendition", "size", "mean", "peak", "VMAF")
         for track in made.encoded.video:
             rung = track.rendition
             vmaf_text = ", ".join(f"{window.vmaf_mean:.1f}" for window in track.windows)
-            table.add_row(
+            ladder.add_row(
                 f"{rung.name} {rung.codec.value}",
                 f"{rung.width}x{rung.height}",
                 f"{track.bitrate_mean / 1e6:.2f} Mbit/s",
                 f"{track.bitrate_peak / 1e6:.2f} Mbit/s",
                 vmaf_text or "not measured",
             )
-        console().print(table)
-        console().print(f"not screened; not for publication: {made.output}", markup=False)
+        say(ladder)
+        say(f"not screened; not for publication: {printable(str(made.output))}")
 
 
 def _facts_table(facts: MediaFacts) -> Table:
@@ -163,10 +146,10 @@ def _facts_table(facts: MediaFacts) -> Table:
         )
         for track in facts.audio
     ]
-    table = Table("", "claimed", "measured or used", box=None, pad_edge=False)
+    sides = table("", "claimed", "measured or used")
     for row in rows:
-        table.add_row(*map(printable, row))  # some of it is the file's own words
-    return table
+        sides.add_row(*map(printable, row))  # some of it is the file's own words
+    return sides
 
 
 def _seconds(value: Fraction | None) -> str:
@@ -178,25 +161,26 @@ def _without_frames(screening: dict[str, Any]) -> dict[str, Any]:
     return screening | {"signals": None}
 
 
-def _print_looked(path: Path, looked: ScreenResult) -> None:
-    out = console()
-    coverage = looked.screening.coverage
-    out.print(f"{looked.verdict.action.value}: {printable(str(path))}", markup=False, style="bold")
+def _print_looked(path: Path, looked: ScreenResult, *, asked_gap_s: float) -> None:
+    screening = looked.screening
+    coverage, shots = screening.coverage, len(screening.shots)
+    say(f"{looked.verdict.action.value}: {printable(str(path))}", style="bold")
     for words in reasons(looked.verdict):
-        out.print(f"  because {words}", markup=False)
-    out.print(
-        f"  {len(looked.screening.shots)} shots, {coverage.frames_sampled} samples, largest gap "
-        f"{coverage.largest_gap_s:.2f} s, quality {looked.screening.quality.score:.0f}/100"
+        say(f"  because {printable(words)}")
+    say(
+        f"  {shots} shot{'' if shots == 1 else 's'}, {coverage.frames_sampled} samples, "
+        f"largest gap {coverage.largest_gap_s:.2f} s, quality {screening.quality.score:.0f}/100"
     )
-    table = Table("analyser", "status", "samples", "note", box=None, pad_edge=False)
-    for run in looked.screening.runs:
-        table.add_row(run.analyser, run.status.value, str(run.samples_seen), printable(run.reason))
-    out.print(table)
+    say(f"  promise: {promise(coverage, asked_gap_s)}")
+    runs = table("analyser", "status", "samples", "note")
+    for run in screening.runs:
+        runs.add_row(run.analyser, run.status.value, str(run.samples_seen), printable(run.reason))
+    say(runs)
     best: dict[str, float] = {}
-    for finding in looked.screening.findings:
+    for finding in screening.findings:
         if finding.raw_score is not None:
             best[finding.label] = max(best.get(finding.label, 0.0), finding.raw_score)
     for label, score in sorted(best.items(), key=lambda item: -item[1]):
-        out.print(f"  {label}: highest raw score {score:.2f}", markup=False)
+        say(f"  {label}: highest raw score {score:.2f}")
     if looked.output:
-        out.print(str(looked.output / REPORT_PAGE), markup=False)
+        say(f"  report: {printable(str(looked.output / REPORT_PAGE))}")
