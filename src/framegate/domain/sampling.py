@@ -137,7 +137,10 @@ class Chooser[T]:
         return None
 
     def _unlike(self, seen: Signature | None, glance: Glance) -> bool:
-        return seen is not None and float(np.abs(seen - glance.signature).mean()) > self._novelty
+        if seen is None:
+            return False
+        difference = np.abs(seen - glance.signature)
+        return float(np.add.reduce(difference, axis=None)) > self._novelty * difference.size
 
     def _take(self, held: _Held[T], reason: SampleReason) -> list[Chosen[T]]:
         chosen: list[Chosen[T]] = []

@@ -11,6 +11,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from framegate.media.container import vendor_errors
+
 type Plane = NDArray[np.uint8] | NDArray[np.uint16]
 type Tiny = NDArray[np.uint8]
 
@@ -42,12 +44,16 @@ class LumaReader:
         self._direct: dict[str, int] = {}  # bits of formats whose plane 0 is luma, 0 for others
 
     def read(self, frame: VideoFrame) -> Luma:
-        """Luma at source resolution; other layouts (RGB, packed) become 8-bit grey first."""
+        """Luma at source resolution; other layouts (RGB, packed) become 8-bit grey first.
+
+        Raises `Undecodable`, `MediaLimit`.
+        """
         bits = self._bits(frame.format)
         full_range = self._full_range
         if not bits:
             # swscale's grey is full range whatever comes in
-            frame = self._reformatter.reformat(frame, format="gray")
+            with vendor_errors("A frame cannot be read"):
+                frame = self._reformatter.reformat(frame, format="gray")
             bits, full_range = _DEEP, True
         plane = frame.planes[0]
         kind = np.uint8 if bits <= _DEEP else np.dtype("<u2")

@@ -45,8 +45,9 @@ class PresentedFrames:
         self._container = container
         self._stream = stream
         base = time_base(stream)
-        self._first_pts = start / base
-        self._gap_pts = max_gap / base
+        # whole ticks: comparing them to other ticks is exact, and a tenth of a fraction's cost
+        self._first_pts = math.ceil(start / base)
+        self._gap_pts = math.floor(max_gap / base)
         self._waiting: list[int] = []  # PTS of packets not yet passed by a frame, ascending
         self._untimed_packet = False
         self.skipping = skip
@@ -74,7 +75,8 @@ class PresentedFrames:
                         if replayed is None or pts > replayed:
                             self._turn_up(pts)
                         continue
-                    since = self._hole(shown, pts)
+                    near = shown is not None and pts - shown <= self._gap_pts
+                    since = None if near else self._hole(shown, pts)
                     if since is not None and self.skipping:
                         hole = True
                         break
@@ -109,7 +111,7 @@ class PresentedFrames:
         """Where a stretch begins that is longer than the gap and holds packets: from ``shown``
         (None: the start) to ``pts`` (None: the end of the file). None when there is none.
         """
-        since = math.ceil(self._first_pts) if shown is None else shown
+        since = self._first_pts if shown is None else shown
         until = (self._waiting[-1] if self._waiting else since) if pts is None else pts
         if until - since <= self._gap_pts:
             return None
@@ -136,6 +138,6 @@ class PresentedFrames:
     def _back_to(self, shown: int | None) -> None:
         """Seek to the keyframe at or before ``shown``; what was shown is not shown again."""
         self._waiting.clear()
-        target = math.floor(self._first_pts) if shown is None else shown
+        target = self._first_pts if shown is None else shown
         with vendor_errors("The file cannot be read again"):
             self._container.seek(target, stream=self._stream, backward=True, any_frame=False)

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 
 from framegate.domain.sampling import Chooser, Chosen, Glance, SamplingRule
 from framegate.errors import Undecodable
-from framegate.media.container import open_source, time_base, vendor_errors, video_track
+from framegate.media.container import open_source, time_base, video_track
 from framegate.media.luma import LumaReader, Pooling, shrink
 from framegate.media.presented import PresentedFrames
 from framegate.media.preview import Look, Previewer
@@ -156,8 +156,7 @@ class _Work:
         """Measure one frame; send the samples that it settles."""
         pts = frame.pts
         assert pts is not None  # PresentedFrames yields none without
-        with vendor_errors("A frame cannot be read"):
-            luma = self._reader.read(frame)
+        luma = self._reader.read(frame)
         tiny = shrink(luma)
         measured = self._meter.measure(pts, tiny, full_range=luma.full_range)
         if self._first is None:

@@ -79,7 +79,7 @@ class FrameMeter:
     def measure(self, pts: int, tiny: Tiny, *, full_range: bool) -> Measured:
         """The signals of one frame; a change of size counts as a cut."""
         low, scale = (0, 1.0) if full_range else (16, 255 / 219)
-        mean = float(tiny.sum(dtype=np.uint32)) / tiny.size
+        mean = _mean(tiny)
         black = low + BLACK_PIXEL * 255 / scale
         # a brighter mean than this cannot have so many black pixels: most frames stop here
         if mean <= BLACK_SHARE * black + (1 - BLACK_SHARE) * 255 and (
@@ -126,5 +126,11 @@ class FrameMeter:
 
 
 def _mean_difference(one: Tiny, other: Tiny) -> float:
-    difference = np.maximum(one, other) - np.minimum(one, other)
-    return float(difference.sum(dtype=np.uint32)) / difference.size
+    difference = np.maximum(one, other)
+    difference -= np.minimum(one, other)
+    return _mean(difference)
+
+
+def _mean(tiny: Tiny) -> float:
+    # reduced flat and without NumPy's own method in between: half the time, the same sum
+    return float(np.add.reduce(tiny.ravel(), dtype=np.uint32)) / tiny.size

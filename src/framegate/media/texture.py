@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +24,7 @@ _KERNEL = 3  # px, the side of both kernels
 def measure_texture(luma: Luma, crop: tuple[int, int, int, int]) -> PictureSignals:
     """``crop`` (left, top, right, bottom) is left out. Formulas: docs/reference/quality.md."""
     tiles = _tiles(luma, crop)
-    deviation = tiles.std(axis=(1, 2))
-    textured = deviation > _FLAT
+    textured = _variance(tiles) > _FLAT * _FLAT
     judged = tiles[textured] if textured.any() else tiles
     noise = _noise(judged)
     return PictureSignals(
@@ -31,7 +32,9 @@ def measure_texture(luma: Luma, crop: tuple[int, int, int, int]) -> PictureSigna
         blockiness=_blockiness(judged),
         noise=noise,
         exposure=_share(float(judged.mean()) / 255),
-        contrast=_share(float(judged.std()) * 2 / 255),
+        contrast=_share(
+            float(np.sqrt(_variance(judged.reshape(1, -1, judged.shape[2]))[0])) * 2 / 255
+        ),
         clipped_low=float(np.count_nonzero(judged <= _CLIP)) / judged.size,
         clipped_high=float(np.count_nonzero(judged >= 255 - _CLIP)) / judged.size,
     )
@@ -70,7 +73,7 @@ def _noise(tiles: NDArray[np.float32]) -> float:
         return 0.0
     across = tiles[:, :, :-2] - 2 * tiles[:, :, 1:-1] + tiles[:, :, 2:]
     residue = across[:, :-2] - 2 * across[:, 1:-1] + across[:, 2:]
-    sigma = np.abs(residue).mean(axis=(1, 2)) * _NOISE_GAIN
+    sigma = np.abs(residue, out=residue).mean(axis=(1, 2)) * _NOISE_GAIN
     return float(np.sort(sigma)[sigma.size // 4])  # np.quantile imports files: not in the sandbox
 
 
@@ -78,17 +81,33 @@ def _sharpness(tiles: NDArray[np.float32], noise: float) -> float:
     if min(tiles.shape[1:]) < _KERNEL:
         return 0.0
     inside = tiles[:, 1:-1, 1:-1]
-    around = tiles[:, :-2, 1:-1] + tiles[:, 2:, 1:-1] + tiles[:, 1:-1, :-2] + tiles[:, 1:-1, 2:]
-    detail = (4 * inside - around).var(axis=(1, 2)) - _LAPLACIAN_GAIN * noise * noise
-    shade = np.maximum(inside.var(axis=(1, 2)) - noise * noise, 1.0)
+    laplacian = 4 * inside
+    for around in (
+        tiles[:, :-2, 1:-1],
+        tiles[:, 2:, 1:-1],
+        tiles[:, 1:-1, :-2],
+        tiles[:, 1:-1, 2:],
+    ):
+        laplacian -= around
+    detail = _variance(laplacian) - _LAPLACIAN_GAIN * noise * noise
+    shade = np.maximum(_variance(inside) - noise * noise, 1.0)
     return _share(float(np.sort(detail / shade)[detail.size // 2]))
+
+
+def _variance(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(tiles,): one pass less than NumPy's own."""
+    rest = tiles - tiles.mean(axis=(1, 2), keepdims=True)
+    squares: NDArray[np.float32] = np.einsum("tyx,tyx->t", rest, rest)
+    squares /= rest.shape[1] * rest.shape[2]
+    return squares
 
 
 def _blockiness(tiles: NDArray[np.float32]) -> float:
     """How much steeper the 8-px borders are than the rest, over the rest plus one level."""
     excess = []
     for axis in (1, 2):
-        steps = np.abs(np.diff(tiles, axis=axis)).mean(axis=(0, 3 - axis))
+        across = np.diff(tiles, axis=axis)
+        steps = np.abs(across, out=across).mean(axis=(0, 3 - axis))
         borders = steps[_BLOCK - 1 :: _BLOCK]
         if not borders.size or borders.size == steps.size:
             return 0.0

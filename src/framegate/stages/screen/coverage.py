@@ -84,5 +84,7 @@ def cover(
 
 
 def _level(name: str, looks: Sequence[Looks], end: Fraction) -> LevelCoverage:
-    worst = max(looks, key=lambda each: largest_gap(each.times, end))
-    return LevelCoverage(name, worst.frames, float(largest_gap(worst.times, end)))
+    gap, worst = max(
+        ((largest_gap(each.times, end), each) for each in looks), key=lambda pair: pair[0]
+    )
+    return LevelCoverage(name, worst.frames, float(gap))

@@ -18,7 +18,8 @@ EVEN = 3.0  # levels of standard deviation inside a bar
 EDGE = 12.0  # levels of mean between the bar and the line inside it
 THINNEST = 0.015  # of the side: thinner bars change no score
 THICKEST = 0.45  # of the side, each
-LIT = 40  # a picture whose 95th percentile is under this is too dark to tell bars in
+LIT = 40  # levels; with less than `LIT_SHARE` of the picture at it, it is too dark to tell bars in
+LIT_SHARE = 0.05
 ALIKE = 0.03  # of the side: how far two opposite bars may differ
 
 
@@ -67,7 +68,8 @@ class BarFinder:
 def find_box(pixels: Pixels) -> Box | None:
     """The active area of one RGB preview; None when it is too dark to tell."""
     luma = pixels[:, :, 1]  # green: 72 % of luma, and a view
-    if np.percentile(luma[::4, ::4], 95) < LIT:
+    picked = luma[::4, ::4]
+    if np.count_nonzero(picked >= LIT) < LIT_SHARE * picked.size:
         return None
     height, width = luma.shape
     top, bottom = _bars(luma)
