@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ from framegate import database, settings, wiring
 from framegate.catalog.assets import Assets
 from framegate.catalog.works import Work, Works, WorkStatus
 from framegate.domain.asset import Asset, AssetDetails
+from framegate.services.processing import ProcessResult
+from taking_in import Quiet
 
 HOLDER = """
 import sys
@@ -130,3 +134,43 @@ def test_what_is_published_is_not_counted_as_freed(house: House) -> None:
     published.hardlink_to(folder / "chunks" / "360p.nut")
     assert house.process_nothing()["freed_bytes"] == 0
     assert published.stat().st_size == 1 << 16
+
+
+def test_what_was_swept_is_done_anew_when_it_is_asked_for(tmp_path: Path, clips: Path) -> None:
+    found = settings.load(
+        paths={"home": tmp_path / "home", "output": tmp_path / "out"},
+        retention={"days": 0},
+        screen={"text": False, "speech": False},
+        encode={"vmaf": "off"},
+    )
+
+    def process(title: str = "") -> ProcessResult:
+        details = AssetDetails(title=title)
+        with wiring.opened(found) as app:
+            (result,) = app.processing.process(
+                [clips / "carphone_pristine.mp4"],
+                wiring.process_options(found, details=details),
+                lambda *_: Quiet(),
+                lambda _: None,
+            )
+        assert result.outcome is not None, result.error
+        return result
+
+    def decisions() -> int:
+        (output,) = (tmp_path / "out").iterdir()
+        return len(json.loads((output / "report.json").read_text())["decisions"])
+
+    first = process()
+    assert decisions() == 1
+    again = process()
+    assert again.already_done, "what is published needs neither journal nor work folder"
+    assert list((tmp_path / "home" / "work").iterdir()) == []
+    renamed = process("new")
+    assert (renamed.already_done, renamed.resumed) == (False, False)
+    assert renamed.asset is not None
+    assert renamed.asset.details.title == "new"
+    assert decisions() == 2, "it was decided again, and both are on record"
+    assert first.outcome is not None
+    shutil.rmtree(first.outcome.output)
+    assert not process("new").already_done
+    assert decisions() == 3
