@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -38,6 +39,9 @@ from framegate.stages.screen.crop import BarFinder
 TASK = "framegate.media.samples:decode"
 RING = RingSpec(slots=4, slot_bytes=PREVIEW_LONG_SIDE * PREVIEW_LONG_SIDE * 3)
 JPEG_QUALITY = 85
+KEPT_LONG_SIDE = (
+    320  # px of a kept preview: twice the area that a report shows, a quarter of the bytes
+)
 THINNED = 4096  # rows of per-frame signals that go into a screening; all go to signals.json
 
 _HELD_FRAMES = 40  # reference frames, threads and samples in hand
@@ -204,9 +208,12 @@ def _parts(column: array[float], step: int) -> list[array[float]]:
 
 def save_preview(folder: Path, sample: Sample) -> None:
     """``folder/000012.jpg``; a second run writes the same bytes over it."""
-    Image.fromarray(sample.pixels).save(
-        folder / f"{sample.info.index:06d}.jpg", quality=JPEG_QUALITY
-    )
+    pixels = sample.pixels
+    shrink = KEPT_LONG_SIDE / max(pixels.shape)
+    if shrink < 1:
+        size = [max(1, round(side * shrink)) for side in (pixels.shape[1], pixels.shape[0])]
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    Image.fromarray(pixels).save(folder / f"{sample.info.index:06d}.jpg", quality=JPEG_QUALITY)
 
 
 def _nonsense(what: str) -> Internal:
