@@ -135,7 +135,7 @@ def test_previews_and_signals_are_kept(clips: Path, tmp_path: Path) -> None:
     found = look_at(clips / "bigbuckbunny.mp4", tmp_path)
     kept = sorted((tmp_path / "samples").iterdir())
     assert [path.name for path in kept] == [f"{n:06d}.jpg" for n in range(len(found.samples))]
-    assert Image.open(kept[0]).size == (640, 360)
+    assert Image.open(kept[0]).size == (320, 180)
     rows = json.loads((tmp_path / "signals.json").read_text())
     assert len(rows["pts"]) == len(rows["scene"]) == found.coverage.frames_decoded == 132
     assert found.signals.loudness_lufs == pytest.approx(-34.0, abs=0.2)
