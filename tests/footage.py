@@ -136,6 +136,22 @@ def lumas(path: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
         ]
 
 
+def with_jump(path: Path, to: Path, at: Fraction, by: Fraction) -> Path:
+    """A copy whose timestamps, of picture and sound, jump ``by`` seconds from ``at`` on."""
+    with av.open(str(path)) as source, av.open(str(to), "w") as out:
+        copies = {s.index: out.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is None or packet.pts is None:
+                continue
+            base = Fraction(packet.time_base.numerator, packet.time_base.denominator)
+            if packet.pts * base >= at:
+                packet.pts += round(by / base)
+                packet.dts += round(by / base)
+            packet.stream = copies[packet.stream_index]
+            out.mux(packet)
+    return to
+
+
 def with_matrix(path: Path, to: Path, matrix: tuple[int, int, int, int]) -> Path:
     """A copy of an MP4 whose (first) track has the display matrix a, b, c, d (16.16 units)."""
     data = bytearray(path.read_bytes())

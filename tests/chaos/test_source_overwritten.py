@@ -79,9 +79,16 @@ class Job:
 
 
 def published(out: Path) -> tuple[Any, dict[str, bytes]]:
-    """What was seen, and every byte of the media."""
+    """What was seen, and every byte of the media; what was encoded is what was seen."""
     (folder,) = out.iterdir()
     report = json.loads((folder / "report.json").read_text())
+    assert report["agreement"] == {
+        "frames_screened": FRAMES,
+        "frames_encoded": FRAMES,
+        "corrupt_packets": 0,
+        "exact": True,
+        "agrees": True,
+    }
     seen = [sample["pdq"] for sample in report["screening"]["samples"]]
     media = {
         str(path.relative_to(folder)): path.read_bytes()

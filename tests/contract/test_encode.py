@@ -24,8 +24,7 @@ from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition,
 from framegate.domain.media import MediaFacts
 from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import DiskFull, Internal, MediaLimit, UnsupportedInput
-from framegate.media.chunk import grid_frames
-from framegate.media.container import Tally
+from framegate.media.chunk import SourceCount, grid_frames
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import encode, hardware
@@ -138,6 +137,7 @@ def test_every_output_frame_is_the_source_frame_of_its_number(
     plan = short_plan(facts)
     assert plan.grid.frame_rate == SOURCES[name].get("rate", Fraction(25))
     receipts = run_chunks(context, path, facts, plan, encoders)
+    assert sum(receipt.done.source_frames for receipt in receipts) == FRAMES
     for track in joined(context, plan, receipts):
         shown = footage.lumas(track)
         assert [footage.number_of(luma) for _, luma in shown] == list(range(FRAMES))
@@ -241,7 +241,7 @@ def test_interlaced_pictures_are_whole_and_the_same_in_every_chunk(tmp_path: Pat
         with path.open("rb") as source:
             call = InProcessCall(codec.dump(work), {"source": source.fileno()}, None, None, None)
             found = []
-            for frame in grid_frames(call, work, Tally()):
+            for frame in grid_frames(call, work, SourceCount()):
                 luma = frame.to_ndarray()[:180]
                 assert comb(luma) < 0.5
                 found.append((frame.pts or 0, luma.tobytes()))

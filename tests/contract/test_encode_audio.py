@@ -14,7 +14,7 @@ import footage
 from framegate.domain.ladder import EncodedAudio, EncodeOptions, EncodePlan
 from framegate.domain.media import MediaFacts
 from framegate.stages.base import StageContext
-from framegate.stages.encode import encode
+from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -165,3 +165,40 @@ def test_a_track_that_is_not_there_any_more_is_no_track(tmp_path: Path) -> None:
     plan = make_plan(facts, EncodeOptions())
     moved = replace(plan, audio=(replace(plan.audio[0], source_index=7),))
     assert run(path, facts, moved, tmp_path) is None
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts", ".mp4"])
+def test_over_a_jump_of_the_timestamps_picture_and_sound_stay_together(
+    suffix: str, tmp_path: Path
+) -> None:
+    whole = source(tmp_path / f"whole{suffix}", clicks(0.6, 2.0), options={"bf": "0"})
+    path = footage.with_jump(whole, tmp_path / f"jump{suffix}", Fraction(6, 5), Fraction(40))
+    facts = footage.facts_of(path)
+    assert [note for note in facts.warnings if "jump" in note] == [
+        "the timestamps jump by 40.0 s at 1.2 s; a still picture fills the gap"
+    ]
+    plan = make_plan(facts, EncodeOptions(preset="ultrafast"))
+    context = StageContext(InProcessSandbox(), tmp_path, None, None)  # type: ignore[arg-type]
+    with path.open("rb") as stream:
+        receipts = [
+            encode.encode_chunk(
+                context,
+                stream.fileno(),
+                facts,
+                plan,
+                chunk,
+                source_sha256="0" * 64,
+                encoders=hardware.encoders(InProcessSandbox()),
+            )
+            for chunk in plan.chunks
+        ]
+    assert sum(receipt.done.source_frames for receipt in receipts) == 25 * SECONDS
+    video = encode.join_rendition(context, plan, receipts, plan.renditions[0])
+    shown = {at: footage.number_of(luma) for at, luma in footage.lumas(tmp_path / video.path)}
+    assert shown[Fraction(15, 25)] == 15
+    assert shown[Fraction(20)] == 29  # the still picture: the last one before the jump
+    assert shown[Fraction(42)] == 50
+    made = run(path, facts, plan, tmp_path)
+    assert made is not None
+    sound, _ = heard(tmp_path / made.path)
+    assert onsets(sound) == pytest.approx([0.6, 42.0], abs=0.04)

@@ -40,7 +40,15 @@ class ChunkDone:
     """What encoding a chunk answers."""
 
     parts: tuple[EncodedPart, ...]
-    source_frames: int  # decoded, pre-roll included
+    source_frames: int  # decoded of the chunk's own stretch: each counts in one chunk alone
+    corrupt_packets: int  # refused on the way, pre-roll included
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRead:
+    """What the encode decoded of the source, all chunks together."""
+
+    frames: int
     corrupt_packets: int
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import PurePath
 
 from framegate.domain import layout
+from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.media import MediaFacts
@@ -69,3 +70,4 @@ class ReportInput:
     sandbox: tuple[Protection, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # component, version
     samples: PurePath | None = None
+    agreement: Agreement | None = None  # of what was encoded with what was screened

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain.codec import dump, load
-from framegate.domain.encoding import ChunkReceipt, Encoders
+from framegate.domain.encoding import ChunkReceipt, Encoders, SourceRead
 from framegate.domain.ladder import Chunk, EncodePlan
 from framegate.domain.layout import MEDIA, PACKAGE
 from framegate.domain.media import MediaFacts
@@ -76,7 +76,7 @@ def encode_all(
             poster_at=poster_at,
         ),
     )
-    return Encoded(plan, audio.tracks, video.tracks, packaged, stills)
+    return Encoded(plan, audio.tracks, video.tracks, packaged, stills, _read(receipts))
 
 
 def require_package(root: Path, encoded: Encoded) -> None:
@@ -113,6 +113,13 @@ def _package(
         for picture in video.tracks:
             require_same(run.context.work / picture.path, picture.sha256)
     return package(run.context, plan, video.tracks, audio.tracks, run.context.work / PACKAGE)
+
+
+def _read(receipts: Receipts) -> SourceRead:
+    return SourceRead(
+        frames=sum(receipt.done.source_frames for receipt in receipts),
+        corrupt_packets=sum(receipt.done.corrupt_packets for receipt in receipts),
+    )
 
 
 def _join(run: Run, plan: EncodePlan, receipts: Receipts) -> VideoTracks:

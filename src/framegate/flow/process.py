@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from framegate.domain.agreement import Agreement, compare
 from framegate.domain.codec import dump, load
 from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
 from framegate.domain.media import MediaFacts
@@ -198,6 +199,7 @@ class Flows:
                     renditions=encoded.video if encoded else (),
                     audio=encoded.audio if encoded else (),
                     package=_package_info(released) if released else None,
+                    agreement=_agreement(known.screening, encoded),
                     timings=timings,
                     sandbox=self._workshop.protections(),
                     versions=self._workshop.versions,
@@ -257,6 +259,12 @@ def _screening(run: Run, screened: Screened) -> Screening:
 def _overruled(verdict: Verdict, reason: Reason) -> Verdict:
     """The verdict after a person's word: their reason first, the rest kept as evidence."""
     return replace(verdict, action=reason.action, reasons=(reason, *verdict.reasons))
+
+
+def _agreement(screening: Screening, encoded: Encoded | None) -> Agreement | None:
+    if encoded is None or encoded.read is None:
+        return None
+    return compare(screening.coverage, encoded.read)
 
 
 def _package_info(encoded: Encoded) -> PackageInfo:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.codec import dump, load
-from framegate.domain.encoding import ChunkReceipt
+from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.frames import Coverage, Quality
 from framegate.domain.hashlist import HashList
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
@@ -89,6 +89,7 @@ class Encoded:
     video: tuple[EncodedRendition, ...]
     packaged: Packaged
     stills: Stills
+    read: SourceRead | None = None  # None in outcomes from before it was kept
 
 
 @dataclass(frozen=True, slots=True)

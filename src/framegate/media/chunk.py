@@ -15,6 +15,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from av.container import InputContainer
@@ -57,10 +58,10 @@ def encode(call: Call) -> dict[str, Any]:
         work.video, [Size(r.width, r.height) for r in ordered], work.grid.frame_rate
     )
     rungs = [_Rung(rendition, work, call.fd(f"out.{rendition.name}")) for rendition in ordered]
-    tally = Tally()
+    count = SourceCount()
     try:
         frames = 0
-        for frame in grid_frames(call, work, tally):
+        for frame in grid_frames(call, work, count):
             for rung, picture in zip(rungs, graph.process(frame), strict=True):
                 rung.put(picture)
             frames += 1
@@ -74,19 +75,29 @@ def encode(call: Call) -> dict[str, Any]:
     parts = {rung.rendition.name: rung.result() for rung in rungs}
     done = ChunkDone(
         parts=tuple(parts[rendition.name] for rendition in work.renditions),
-        source_frames=tally.frames,
-        corrupt_packets=tally.corrupt,
+        source_frames=count.own,
+        corrupt_packets=count.tally.corrupt,
     )
     return codec.dump(done)
 
 
-def grid_frames(call: Call, work: ChunkWork, tally: Tally) -> Iterator[VideoFrame]:
+@dataclass(slots=True)
+class SourceCount:
+    """What was decoded of the source. ``own`` counts the frames whose place is in the chunk,
+    without pre-roll, so that each frame of a source counts in one chunk alone.
+    """
+
+    own: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+
+def grid_frames(call: Call, work: ChunkWork, count: SourceCount) -> Iterator[VideoFrame]:
     """The source's frames as output frames: PTS is the frame number, type I begins a GOP."""
     grid, chunk = work.grid, work.chunk
     rule = SlotRule.of(
         time_base=work.video.time_base, start=work.video.start, frame_rate=grid.frame_rate
     )
-    source = _source_frames(call, work, rule, tally)
+    source = _counted(_source_frames(call, work, rule, count.tally), work, rule, count)
     if work.deinterlace:
         source = Deinterlacer(work.video.time_base).process(source)
     timed = ((rule.slot(frame.pts), frame) for frame in source if frame.pts is not None)
@@ -97,6 +108,28 @@ def grid_frames(call: Call, work: ChunkWork, tally: Tally) -> Iterator[VideoFram
         frame.duration = 1
         # also clears the source's own type, which encoders would obey
         frame.pict_type = PictureType.NONE if number % grid.gop_frames else PictureType.I
+        yield frame
+    if chunk.first_frame + chunk.frames == grid.frames:
+        for _ in timed:  # a frame or two that come too late to be shown
+            continue
+
+
+def _counted(
+    frames: Iterator[VideoFrame], work: ChunkWork, rule: SlotRule, count: SourceCount
+) -> Iterator[VideoFrame]:
+    """The same frames; those of the chunk's own stretch counted as screening counts them: in
+    order, none twice, none before the first that is presented.
+    """
+    chunk = work.chunk
+    end = chunk.first_frame + chunk.frames
+    is_last = end == work.grid.frames
+    highest = ceil(work.video.start / work.video.time_base) - 1
+    for frame in frames:
+        pts = frame.pts
+        if pts is not None and pts > highest:
+            highest = pts
+            slot = rule.slot(pts)
+            count.own += slot >= chunk.first_frame and (is_last or slot < end)
         yield frame
 
 

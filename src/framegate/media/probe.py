@@ -24,6 +24,7 @@ from framegate.domain.media import (
     TextFacts,
     VideoFacts,
 )
+from framegate.domain.span import Span
 from framegate.media.colour import UNSPECIFIED, chroma_of, describe, hdr_kind
 from framegate.media.container import Tally, exact, open_source, time_base, vendor_errors
 from framegate.media.geometry import crop_of, display_size, plausible_aspect, rotation_of
@@ -37,12 +38,14 @@ from framegate.media.refusals import (
     check_streams,
     no_frames,
 )
-from framegate.media.timing import Timing, distinct, measure_timing
+from framegate.media.timing import Timing, distinct, leaps, measure_timing
 from framegate.media.tracks import Selection, audio_facts, codec_name, select, text_facts
 from framegate.security.sandbox import Call
 
 KEYFRAMES_MOST = 20_000
 """All-intra sources have a keyframe each frame; seeking needs no more than this many."""
+
+JUMPS_TOLD = 3
 
 UNSEEN_S = 1
 """Seconds of sound without a picture: less is how encoders end, more is worth a note."""
@@ -165,6 +168,7 @@ def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
         warnings=(
             *_warnings(name, claims, seen, frames, len(seen.pts) - int(pts.size)),
             *_unseen(end - start - video.duration_measured),
+            *_still(leaps(pts, claims.time_base)),
         ),
         dropped=dropped,
     )
@@ -327,6 +331,17 @@ def _unseen(sound: Fraction) -> list[str]:
     if sound < UNSEEN_S:
         return []
     return [f"{float(sound):.1f} s of sound have no picture; they are not published"]
+
+
+def _still(gaps: list[Span]) -> list[str]:
+    """Jumps of the timestamps: the sound goes on, and the picture waits for it."""
+    found = [
+        f"the timestamps jump by {float(gap.end - gap.start):,.1f} s at {float(gap.start):,.1f} s;"
+        " a still picture fills the gap"
+        for gap in gaps[:JUMPS_TOLD]
+    ]
+    more = len(gaps) - len(found)
+    return [*found, f"{more} more such jumps"] if more else found
 
 
 def _extension(name: str) -> str:

@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.domain.media import FrameRate
+from framegate.domain.span import Span
 
 _NTSC = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120, 15))
 STANDARD = (*_NTSC, *(Fraction(n) for n in range(1, 241)), Fraction(25, 2), Fraction(15, 2))
 FASTEST = 1000  # frames a second; a claim beyond it is a clock, not a rate
 _VARIES = Fraction(2, 100)
 _MOSTLY = 0.9  # share of ordinary intervals that makes a track steady with gaps
+LEAP_S = 10
+LEAP_FRAMES = 20
 _PLAIN = 10_000  # largest denominator of a rate that is a number and not an average
 
 
@@ -82,6 +85,23 @@ def measure_timing(
         ),
         duration,
     )
+
+
+def leaps(pts: NDArray[np.int64], time_base: Fraction) -> list[Span]:
+    """Where the picture stands still because the timestamps jump: longer than `LEAP_S` and than
+    `LEAP_FRAMES` frames as they usually come. ``pts``: ascending, distinct.
+
+    FFmpeg too takes ten seconds for a discontinuity (``-dts_delta_threshold``); a slide show whose
+    pictures stay so long has none.
+    """
+    if pts.size < 2:  # noqa: PLR2004 - a jump has two ends
+        return []
+    intervals = np.diff(pts)
+    least = max(LEAP_S / time_base, LEAP_FRAMES * Fraction(int(np.median(intervals))))
+    return [
+        Span(int(pts[at] - pts[0]) * time_base, int(pts[at + 1] - pts[0]) * time_base)
+        for at in np.flatnonzero(intervals > float(least))
+    ]
 
 
 def _single(time_base: Fraction, claimed: Fraction | None, last_ticks: int | None) -> Timing:

@@ -26,8 +26,7 @@ from framegate.domain.ladder import Chunk, QualityWindow, Rendition
 from framegate.domain.media import decoder_pixels
 from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.errors import Undecodable
-from framegate.media.chunk import grid_frames
-from framegate.media.container import Tally
+from framegate.media.chunk import SourceCount, grid_frames
 from framegate.media.libvmaf import Scorer
 from framegate.media.picture import PictureGraph, Size
 from framegate.media.renditions import frames_within
@@ -100,7 +99,7 @@ def _reference(
         deinterlace=work.deinterlace,
     )
     graph = PictureGraph(work.video, [Size(*size)], work.grid.frame_rate)
-    pictures = (graph.process(frame)[0] for frame in grid_frames(call, chunk, Tally()))
+    pictures = (graph.process(frame)[0] for frame in grid_frames(call, chunk, SourceCount()))
     number = -1
     for number, around in enumerate(_with_neighbours(pictures), start=start):
         if first <= number <= last:

@@ -1,0 +1,40 @@
+"""Whether the encode saw what screening saw, as far as frame counts tell."""
+
+import pytest
+
+from framegate.domain.agreement import compare
+from framegate.domain.encoding import SourceRead
+from framegate.domain.frames import Coverage
+
+
+@pytest.mark.parametrize(
+    ("in_source", "screened", "undecodable", "encoded", "exact", "agrees"),
+    [
+        (100, 100, 0, 100, True, True),
+        (100, 100, 0, 99, True, False),
+        (100, 100, 0, 101, True, False),
+        (100, 97, 3, 97, True, True),
+        (100, 97, 3, 100, True, False),  # it shows what nobody screened
+        (100, 60, 0, 100, False, True),  # screening left frames out that no other needs
+        (100, 60, 0, 59, False, False),
+        (100, 60, 0, 101, False, False),
+        (200, 100, 0, 100, False, True),  # fields: two packets a frame
+    ],
+)
+def test_frame_counts(
+    in_source: int, screened: int, undecodable: int, encoded: int, *, exact: bool, agrees: bool
+) -> None:
+    coverage = Coverage(
+        frames_in_source=in_source,
+        frames_decoded=screened,
+        frames_sampled=screened,
+        max_gap_wanted_s=1.0,
+        largest_gap_s=0.5,
+        mode="full",
+        mode_reason="",
+        levels=(),
+        missed=(),
+        undecodable_frames=undecodable,
+    )
+    found = compare(coverage, SourceRead(encoded, 0))
+    assert (found.exact, found.agrees) == (exact, agrees)
