@@ -18,13 +18,16 @@ import pytest
 from PIL import Image
 
 from framegate.domain.findings import Finding, Status
-from framegate.domain.policy import Action, Policy
+from framegate.domain.ladder import AudioRendition, Change
+from framegate.domain.media import TextFacts
+from framegate.domain.policy import Action, Policy, Reason
 from framegate.domain.policy_file import load_policy
 from framegate.domain.report import ReportInput
 from framegate.domain.span import Span
 from framegate.errors import OutputNotWritable
 from framegate.stages.report import write_report
 from framegate.stages.report.evidence import BLUR_PX, blurred, contact_sheet, sensitive_samples
+from framegate.stages.report.facts import rows
 from framegate.stages.report.timeline import build
 from framegate.stages.report.write import report_document, schemas, verdict_document
 from framegate.testing.reports import asset, media_facts, report, screening, write_previews
@@ -102,9 +105,10 @@ def test_the_page_is_well_formed_and_tells_the_story(tmp_path: Path, full: Repor
     ):
         assert expected in text
     assert sum(tag == "img" for tag, _ in reader.tags) == 24
-    assert {"hls/master.m3u8", "preview.mp4"} == {
-        attrs["src"] for tag, attrs in reader.tags if tag == "source"
-    }
+    assert [attrs["src"] for tag, attrs in reader.tags if tag == "source"] == ["preview.mp4"]
+    assert [attrs["data-hls"] for tag, attrs in reader.tags if tag == "video"] == [
+        "hls/master.m3u8"
+    ]
 
 
 def test_nothing_loads_from_elsewhere(tmp_path: Path, full: ReportInput) -> None:
@@ -213,6 +217,81 @@ def test_without_a_package_there_is_no_player(tmp_path: Path, full: ReportInput)
     assert "stops before encoding" in html
 
 
+def test_what_is_missing_of_the_file_stands_under_the_verdict(
+    tmp_path: Path, full: ReportInput
+) -> None:
+    whole = page(tmp_path, full)
+    assert 'class="caveat"' not in whole
+    cut = replace(full.facts, truncated=True, readable_share=0.55, duration_claimed=Fraction(40))
+    coverage = replace(full.screening.coverage, undecodable_frames=7)
+    damaged = replace(full.screening, coverage=coverage)
+    reason = Reason("framegate.truncated", Action.ALLOW, "The file ends early.")
+    verdict = replace(full.verdict, reasons=(reason, *full.verdict.reasons))
+    given = replace(full, facts=cut, screening=damaged, verdict=verdict)
+    html = page(tmp_path, given)
+    text = " ".join(" ".join(read(html).texts).split())
+    assert "24 s of the 40 s that it claims could be read (55 %)" in text
+    assert "7 of 719 frames could not be decoded" in text
+    assert "in part:" in html[: html.index("</title>")]
+    assert html.index('class="caveat"') < html.index('class="headline"')
+    assert "The file ends early." not in text  # said once, at more length
+    only_damaged = " ".join(read(page(tmp_path, replace(full, screening=damaged))).texts)
+    assert "Parts of this file are damaged" in only_damaged
+
+
+def test_what_was_changed_is_listed(tmp_path: Path, full: ReportInput) -> None:
+    assert full.plan is not None
+    sound = AudioRendition("a2", 2, "aac", 1, 48_000, 2, "de", "German")
+    plan = replace(
+        full.plan,
+        audio=(*full.plan.audio, sound),
+        changes=(Change("Sound, English", "5.1(side)", "stereo"),),
+    )
+    subtitles = TextFacts(3, "subrip", "fre")
+    given = replace(full, plan=plan, facts=replace(full.facts, text=(subtitles,)))
+    changed = page(tmp_path, given).split('id="changed"')[1].split("</section>")[0]
+    lines = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in changed.split("<tr")[2:]]
+    assert lines == [
+        'role="row"> Sound, English 5.1(side) stereo',
+        'role="row"> Sound, German cannot be decoded left out',
+        'role="row"> Subtitles subrip, French (fre) left out',
+        'role="row"> Other tracks data track 2 (timed metadata) was not screened left out',
+    ]
+    assert 'id="changed"' not in page(tmp_path, replace(full, plan=None, renditions=()))
+    plain = replace(full.facts, dropped=())
+    assert "nothing was converted" in page(tmp_path, replace(full, facts=plain))
+
+
+def test_words_of_the_trade_are_explained(tmp_path: Path, full: ReportInput) -> None:
+    reader = read(page(tmp_path, full))
+    asked = {
+        a["popovertarget"] for tag, a in reader.tags if tag == "button" and "popovertarget" in a
+    }
+    there = {a["id"] for tag, a in reader.tags if tag == "div" and "popover" in a}
+    assert asked <= there
+    assert {"word-vmaf", "word-gop", "word-signals", "word-gap", "word-raw"} <= asked
+
+
+def test_colours_that_are_not_said_have_one_wording(full: ReportInput) -> None:
+    colour = replace(full.facts.video.colour, range_claimed="limited")
+    said = {
+        "not said": full.facts.video.colour,
+        "not said, limited range": colour,
+        "not said / not said / bt709, limited range": replace(colour, matrix_claimed="bt709"),
+    }
+    for words, given in said.items():
+        facts = replace(full.facts, video=replace(full.facts.video, colour=given))
+        (row,) = [row for row in rows(facts) if row.name == "Colour"]
+        assert row.claimed == words
+
+
+def test_tables_on_a_phone_name_their_cells(tmp_path: Path, full: ReportInput) -> None:
+    html = page(tmp_path, full)
+    for table in re.findall(r'<table role="table".*?</table>', html, re.DOTALL):
+        for cell in re.findall(r"<td [^>]*>", table):
+            assert "data-label=" in cell or 'class="bar"' in cell or cell == '<td role="cell">'
+
+
 def test_twenty_minutes_fit_in_three_megabytes(tmp_path: Path, policy: Policy) -> None:
     folder = tmp_path / "samples"
     write_previews(folder, 200)
@@ -220,7 +299,8 @@ def test_twenty_minutes_fit_in_three_megabytes(tmp_path: Path, policy: Policy) -
         (folder / f"{index:06}.jpg").hardlink_to(folder / f"{index % 200:06}.jpg")
     html = page(tmp_path, report(folder, policy, samples=1200))
     assert len(html.encode()) < 3_000_000
-    assert re.search(r"\d+ of 1.200 samples, evenly spread; [\d\W]+ are left out", html)
+    text = "".join(read(html).texts)
+    assert re.search(r"\d+ of 1.200 samples, evenly spread; [\d\W]+ are left out", text)
 
 
 def test_documents_follow_the_checked_in_schemas(full: ReportInput) -> None:

@@ -315,10 +315,9 @@ def _plan(seconds: int) -> EncodePlan:
     )
     return EncodePlan(
         renditions=rungs,
-        audio=(AudioRendition("en", 1, "aac", 128_000, 48000, 2, "en"),),
+        audio=(AudioRendition("en", 1, "aac", 128_000, 48000, 2, "en", "English"),),
         grid=Grid(RATE, frames, 60, 120),
         chunks=(Chunk(0, 0, frames // 240 * 120), Chunk(1, frames // 240 * 120, frames // 2)),
-        notes=("untagged colour was taken as BT.709",),
     )
 
 

@@ -6,10 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from framegate.domain.languages import english_name
 from framegate.domain.media import Colour, MediaFacts, VideoFacts
-from framegate.stages.report.words import clock, duration, frequency, number, percent, rate, size
+from framegate.stages.report.words import (
+    NOT_SAID,
+    clock,
+    duration,
+    frequency,
+    number,
+    percent,
+    rate,
+    size,
+)
 
-NOT_SAID = "not said"
 SAME_DURATION = Fraction(1, 10)  # seconds: containers round, people don't notice
 
 
@@ -110,10 +119,11 @@ def _turned(video: VideoFacts) -> str:
 
 
 def _colour_claimed(colour: Colour) -> str:
+    """Primaries / transfer / matrix, range; one "not said" where nothing of these three is."""
     said = (colour.primaries_claimed, colour.transfer_claimed, colour.matrix_claimed)
-    if not any(said) and colour.range_claimed is None:
-        return NOT_SAID
-    return " / ".join(part or "?" for part in said)
+    colours = " / ".join(part or NOT_SAID for part in said) if any(said) else NOT_SAID
+    span = colour.range_claimed
+    return f"{colours}, {span} range" if span else colours
 
 
 def _colour_used(colour: Colour) -> str:
@@ -121,15 +131,21 @@ def _colour_used(colour: Colour) -> str:
     return f"{colour.primaries} / {colour.transfer} / {colour.matrix}, {span} range"
 
 
+def language(tag: str | None) -> str:
+    """A track's language in words: ``German (ger)``."""
+    name = english_name(tag)
+    return f"{name} ({tag})" if name else tag or f"language {NOT_SAID}"
+
+
 def _tracks(facts: MediaFacts) -> Iterable[Row]:
     for track in facts.audio:
         words = f"{track.codec}, {track.layout}, {track.sample_rate / 1000:g} kHz"
         if track.start:
             words += f", starts at {float(track.start):+.3f} s"
-        yield Row(f"Audio {track.index}", track.language or "language not said", words)
+        yield Row(f"Audio {track.index}", language(track.language), words)
     for text in facts.text:
         words = f"{text.codec}{' inside the video' if text.embedded else ''}"
-        yield Row(f"Text {text.index}", text.language or "language not said", words)
+        yield Row(f"Text {text.index}", language(text.language), words)
     for note in facts.dropped:
         yield Row("Left out", "", note)
     for note in facts.warnings:

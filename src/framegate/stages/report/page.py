@@ -24,7 +24,10 @@ from framegate.domain.ladder import QualityWindow
 from framegate.domain.policy import Action, Reason
 from framegate.domain.report import ReportInput
 from framegate.domain.screening import Screening
+from framegate.stages.report import caveats as caveat
 from framegate.stages.report import evidence, facts, timeline, words
+from framegate.stages.report.differences import differences
+from framegate.stages.report.terms import LEVELS, TERMS
 
 TOP_FINDINGS = 40  # rows; report.json has all
 REASON_TIMES = 6  # places named for each reason
@@ -61,6 +64,7 @@ def render(report: ReportInput) -> str:
         lstrip_blocks=True,
         loader=FunctionLoader(_asset),
     )
+    environment.globals["terms"] = TERMS
     environment.filters.update(
         clock=words.clock,
         duration=words.duration,
@@ -87,13 +91,17 @@ def render(report: ReportInput) -> str:
         verdict_sentence=sentence,
         headline=facts.headline(report.facts),
         rows=facts.rows(report.facts),
-        reasons=[(reason, _strongest(reason), _times(reason)) for reason in report.verdict.reasons],
+        caveats=caveat.caveats(report),
+        reasons=[(reason, _strongest(reason), _times(reason)) for reason in caveat.reasons(report)],
         hard_to_watch=bool(evidence.sensitive_samples(report.screening)),
         timeline=timeline.build(report.screening, report.facts),
         sheet=sheet,
         labels=list(label_rows(report.screening)),
         findings=top_findings(report.screening.findings),
         findings_total=len(report.screening.findings),
+        changes=differences(report),
+        levels=LEVELS,
+        spoken=facts.language(report.screening.spoken_language),
         vmaf=_vmaf(report),
         joins=any(window.join for encoded in report.renditions for window in encoded.windows),
         stats=list(_stats(report)),
@@ -108,6 +116,8 @@ def headline(report: ReportInput) -> tuple[str, str]:
     title, sentence = HEADLINES[verdict.action]
     if verdict.action is Action.RESTRICT and verdict.audience:
         title = f"Restricted to {verdict.audience}"
+    if report.facts.truncated:
+        sentence = sentence.replace("this video", "the part of it that was there")
     last = report.decisions[-1] if report.decisions else None
     if last is not None and last.actor.startswith("person:") and last.verdict == verdict:
         sentence = f"Decided by {last.actor.removeprefix('person:')}: {last.note or 'no note'}."
@@ -121,6 +131,7 @@ class Stat:
     name: str
     value: str
     unit: str
+    term: str = ""  # key of `TERMS` that explains the name
 
 
 def _stats(report: ReportInput) -> Iterable[Stat]:
@@ -128,13 +139,13 @@ def _stats(report: ReportInput) -> Iterable[Stat]:
     screened = report.screening
     concerns = [row for row in label_rows(screened) if not timeline.neutral(row.label)]
     if concerns:
-        yield Stat("Highest score", f"{concerns[0].peak:.2f}", concerns[0].label)
-    yield Stat("Largest gap", f"{screened.coverage.largest_gap_s:.2f} s", "without a look")
+        yield Stat("Highest score", f"{concerns[0].peak:.2f}", concerns[0].label, "score")
+    yield Stat("Largest gap", f"{screened.coverage.largest_gap_s:.2f} s", "without a look", "gap")
     yield Stat("Source quality", f"{screened.quality.score:.0f}", "of 100")
     measured = [(row.name, row.mean) for row in _vmaf(report).values() if row.mean is not None]
     if measured:
         top, mean = measured[-1]
-        yield Stat("VMAF", f"{mean:.1f}", f"at {top}")
+        yield Stat("VMAF", f"{mean:.1f}", f"at {top}", "vmaf")
 
 
 def label_rows(screening: Screening) -> Iterable[LabelRow]:

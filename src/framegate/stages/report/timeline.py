@@ -16,6 +16,7 @@ from framegate.domain.frames import SampleInfo
 from framegate.domain.media import MediaFacts
 from framegate.domain.screening import Screening
 from framegate.domain.span import Span
+from framegate.stages.report.terms import WHY_SAMPLED
 from framegate.stages.report.words import clock
 
 BARS = 360  # most bars in a lane: about three pixels each on a wide screen
@@ -146,7 +147,7 @@ def _samples(samples: Sequence[SampleInfo], axis: _Axis) -> Lane:
             sample.time,
             1.0 if sample.reason == "shot" else 0.6,
             "tick",
-            f"Sample {sample.index} at {clock(sample.time)} ({sample.reason})",
+            f"Sample {sample.index} at {clock(sample.time)}: {WHY_SAMPLED[sample.reason]}",
         )
         for sample in _thin(samples)
     )

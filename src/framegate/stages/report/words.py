@@ -6,6 +6,7 @@ from fractions import Fraction
 
 MINUTE, HOUR = 60, 3600
 KILO = 1000
+NOT_SAID = "not said"
 
 
 def clock(seconds: Fraction | float) -> str:
@@ -44,7 +45,7 @@ def rate(bits: int) -> str:
 def frequency(value: Fraction | None) -> str:
     """Frames a second: ``29.97 fps (30000/1001)``."""
     if value is None:
-        return "not said"
+        return NOT_SAID
     if value.denominator == 1:
         return f"{value.numerator} fps"
     return f"{float(value):.3f} fps ({value.numerator}/{value.denominator})"

@@ -3,6 +3,51 @@
   const video = document.querySelector("video");
   const lanes = document.querySelector(".lanes");
   if (!video || !lanes) return;
+  const shown = (id, visible) => {
+    const part = document.getElementById(id);
+    if (part) part.hidden = !visible;
+  };
+
+  // never a dead black box: say why, where there is nothing to play
+  const gone = () => {
+    video.parentElement.hidden = true;
+    shown("gone", true);
+  };
+  const small = video.querySelector("source");
+  small.addEventListener("error", gone); // the last source: nothing else is left to try
+  window.addEventListener("load", () => { // it may have failed before this script ran
+    if (video.networkState === HTMLMediaElement.NETWORK_NO_SOURCE) gone();
+  });
+  video.addEventListener("error", gone);
+  video.addEventListener("loadedmetadata", () => {
+    if (!video.videoWidth) gone(); // sound alone: the picture's format is not played here
+    const adaptive = video.currentSrc.endsWith(".m3u8");
+    shown("from-disk", !adaptive);
+    shown("from-server", adaptive);
+  });
+
+  // browsers read a playlist from a server only; where it fails, the preview comes next
+  const hls = "application/vnd.apple.mpegurl";
+  if (video.dataset.hls && location.protocol.startsWith("http") && video.canPlayType(hls)) {
+    const stream = document.createElement("source");
+    stream.src = video.dataset.hls;
+    stream.type = hls;
+    video.prepend(stream);
+    video.load();
+  }
+
+  const curtain = document.querySelector(".curtain");
+  if (curtain) {
+    curtain.hidden = false;
+    const lift = () => { curtain.hidden = true; };
+    curtain.addEventListener("click", () => {
+      lift();
+      video.focus();
+      video.play().catch(() => {}); // a video that cannot be played says so by "error"
+    });
+    video.addEventListener("loadedmetadata", lift); // by a click on the timeline
+  }
+
   const length = Number(lanes.dataset.duration);
   const heads = lanes.querySelectorAll(".head");
   lanes.classList.add("live");

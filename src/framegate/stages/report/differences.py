@@ -1,0 +1,51 @@
+"""What was changed or left out on the way from the source to the renditions. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from framegate.domain.ladder import Change
+from framegate.domain.media import MediaFacts
+from framegate.domain.report import ReportInput
+from framegate.stages.report.facts import language
+
+NOT_PUBLISHED = "left out"
+
+
+def differences(report: ReportInput) -> tuple[Change, ...]:
+    """As rows for a table; nothing where nothing was encoded."""
+    plan = report.plan
+    if plan is None:
+        return ()
+    return (*_length(report.facts), *plan.changes, *_silent(report), *_left_out(report.facts))
+
+
+def _length(facts: MediaFacts) -> Iterable[Change]:
+    claimed = facts.duration_claimed
+    if facts.truncated and claimed is not None:
+        yield Change(
+            "Length",
+            f"{float(claimed):.2f} s claimed",
+            f"{float(facts.duration_measured):.2f} s, as far as the file goes",
+        )
+
+
+def _silent(report: ReportInput) -> Iterable[Change]:
+    """Tracks that were planned and of which nothing could be decoded."""
+    made = {done.audio.name for done in report.audio}
+    if report.plan is not None and report.renditions:
+        for track in report.plan.audio:
+            if track.name not in made:
+                what = f"Sound, {track.label or track.name}"
+                yield Change(what, "cannot be decoded", NOT_PUBLISHED)
+
+
+def _left_out(facts: MediaFacts) -> Iterable[Change]:
+    for text in facts.text:
+        if text.embedded:
+            what = f"captions inside the picture ({text.codec})"
+            yield Change("Captions", what, "no caption track")
+        else:
+            yield Change("Subtitles", f"{text.codec}, {language(text.language)}", NOT_PUBLISHED)
+    for track in facts.dropped:
+        yield Change("Other tracks", track, NOT_PUBLISHED)
