@@ -1,10 +1,15 @@
-"""The report in a real browser: it fits, it loads nothing from elsewhere, its player plays."""
+"""The report in a real browser: it fits, it explains itself, it loads nothing from elsewhere, and
+its player plays or says why not.
+"""
 
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 
@@ -47,6 +52,11 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
 def visit(browser: Browser, folder: Path, width: int = 1280) -> tuple[Page, list[str], list[str]]:
     page = browser.new_page(viewport={"width": width, "height": 900})
     asked: list[str] = []
@@ -58,12 +68,99 @@ def visit(browser: Browser, folder: Path, width: int = 1280) -> tuple[Page, list
     return page, asked, said
 
 
-@pytest.mark.parametrize("width", [390, 820, 1280])
+@pytest.mark.parametrize("width", [390, 768, 820, 1280])
 def test_it_fits_the_screen(browser: Browser, folder: Path, width: int) -> None:
     page, _, said = visit(browser, folder, width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert not [line for line in said if "Content Security Policy" in line]
     page.close()
+
+
+def test_no_table_is_cut_on_a_phone(browser: Browser, folder: Path) -> None:
+    page, _, _ = visit(browser, folder, 390)
+    page.locator("summary").click()
+    cut = page.locator(".scroll").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText.slice(0, 40))"
+    )
+    assert cut == []
+    first = page.locator(".ladder tbody tr").first
+    assert "Lowest" in first.locator("td").evaluate_all(
+        "all => all.map(e => getComputedStyle(e, '::before').content.replaceAll('\"', ''))"
+    )
+    page.close()
+
+
+def test_a_table_that_scrolls_shows_that_it_does(browser: Browser, folder: Path) -> None:
+    page, _, _ = visit(browser, folder, 768)
+    box = page.locator(".scroll:has(.ladder)")
+    assert box.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert "gradient" in box.evaluate("e => getComputedStyle(e).backgroundImage")
+    page.close()
+
+
+def test_a_word_is_explained_by_the_keyboard(browser: Browser, folder: Path) -> None:
+    page, _, _ = visit(browser, folder, 390)
+    page.locator("#ladder .term", has_text="VMAF").first.focus()
+    page.keyboard.press("Enter")
+    word = page.locator("#word-vmaf")
+    assert word.is_visible()
+    box = word.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    page.keyboard.press("Escape")
+    assert not word.is_visible()
+    page.close()
+
+
+def test_a_hard_video_loads_only_when_someone_presses_play(browser: Browser, folder: Path) -> None:
+    page, asked, said = visit(browser, folder)
+    page.wait_for_load_state("load")
+    assert not [url for url in asked if url.endswith("preview.mp4")]
+    assert "hard to watch" in page.locator(".curtain").inner_text()
+    page.locator(".curtain").click()
+    wait_until(page, "document.querySelector('video').currentTime > 0")
+    assert not page.locator(".curtain").is_visible()
+    assert page.evaluate("document.querySelector('video').currentSrc").endswith("/preview.mp4")
+    assert page.locator("#from-disk").is_visible()
+    assert said == []
+    page.close()
+
+
+def test_a_report_without_its_folder_says_why_it_does_not_play(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(folder / "report.html", tmp_path)
+    page, _, _ = visit(browser, tmp_path)
+    assert not page.locator("#gone").is_visible()
+    page.locator(".curtain").click()
+    page.locator("#gone").wait_for(state="visible")
+    assert "preview.mp4" in page.locator("#gone").inner_text()
+    assert not page.locator("video").is_visible()
+    page.close()
+
+
+def test_over_http_the_preview_stands_in_for_a_stream_that_fails(
+    browser: Browser, folder: Path
+) -> None:
+    handler = partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"http://127.0.0.1:{server.server_port}/report.html")
+        assert not [url for url in asked if not url.endswith(("report.html", "favicon.ico"))]
+        page.locator(".curtain").click()
+        wait_until(page, "document.querySelector('video').currentTime > 0")
+        assert page.evaluate("document.querySelector('video').currentSrc").endswith("/preview.mp4")
+        assert not page.locator("#gone").is_visible()
+        plays_hls = page.evaluate(
+            "document.createElement('video').canPlayType('application/vnd.apple.mpegurl') !== ''"
+        )
+        assert any(url.endswith("master.m3u8") for url in asked) == plays_hls
+        page.close()
+        server.shutdown()
 
 
 def test_it_asks_for_nothing_but_its_own_folder(browser: Browser, folder: Path) -> None:

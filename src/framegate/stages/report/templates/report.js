@@ -28,24 +28,30 @@
 
   // browsers read a playlist from a server only; where it fails, the preview comes next
   const hls = "application/vnd.apple.mpegurl";
-  if (video.dataset.hls && location.protocol.startsWith("http") && video.canPlayType(hls)) {
-    const stream = document.createElement("source");
-    stream.src = video.dataset.hls;
-    stream.type = hls;
-    video.prepend(stream);
-    video.load();
-  }
+  const load = () => {
+    if (video.dataset.hls && location.protocol.startsWith("http") && video.canPlayType(hls)) {
+      const stream = document.createElement("source");
+      stream.src = video.dataset.hls;
+      stream.type = hls;
+      video.prepend(stream);
+      delete video.dataset.hls;
+    }
+    video.load(); // loads even where the page asked for no preload: only when someone wants it
+  };
 
   const curtain = document.querySelector(".curtain");
   if (curtain) {
-    curtain.hidden = false;
     const lift = () => { curtain.hidden = true; };
+    curtain.hidden = false;
     curtain.addEventListener("click", () => {
       lift();
+      load();
       video.focus();
       video.play().catch(() => {}); // a video that cannot be played says so by "error"
     });
     video.addEventListener("loadedmetadata", lift); // by a click on the timeline
+  } else if (location.protocol.startsWith("http")) {
+    load();
   }
 
   const length = Number(lanes.dataset.duration);
@@ -59,7 +65,7 @@
     }
     // load() starts over at 0: the wanted time is set once the length is known
     video.addEventListener("loadedmetadata", () => { video.currentTime = to; }, { once: true });
-    if (video.preload === "none") video.load();
+    if (video.preload === "none") load();
   };
   lanes.addEventListener("click", (event) => {
     const lane = event.target.closest("[data-lane]");
