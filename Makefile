@@ -24,7 +24,7 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev .clips/.done
+bench: $(VENV)/.peers .clips/.done
 	$(BIN)/python -m benchmarks $$ARGS
 
 docs: $(VENV)/.dev
@@ -41,6 +41,9 @@ lock:
 	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url pyproject.toml --extra text --extra speech --group build --group dev \
 	    -c requirements/run.lock -o requirements/dev.lock
+	for group in peers peers-build; do uv pip compile -q --python-version 3.12 \
+	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package numpy \
+	    --group $$group -c requirements/dev.lock -o requirements/$$group.lock || exit; done
 
 clean:
 	rm -rf $(VENV) .clips build dist
@@ -60,6 +63,13 @@ $(VENV)/.run: requirements/run.lock pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "Installing the pinned test tools" >&2
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements/dev.lock
+	@touch $@
+
+# One peer has no wheel; what builds it is pinned as well, so that nothing is fetched unseen.
+$(VENV)/.peers: requirements/peers.lock requirements/peers-build.lock $(VENV)/.dev
+	@echo "Building what the benchmarks compare with (needs a C++ compiler)" >&2
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: -r requirements/peers-build.lock
+	@$(PIP) install --require-hashes --no-deps --no-build-isolation -r requirements/peers.lock
 	@touch $@
 
 .clips/.done: requirements/clips.lock scripts/unpack_clips.py | $(BIN)/python

@@ -1,8 +1,9 @@
 """framegate's screen as a program of its own: probe, sandbox, every still analyser, all signals.
 
-    python -m benchmarks.peers.framegate_screen CLIP [TIMES]
+    python -m benchmarks.peers.framegate_screen FOLDER
 
-Writes the times of its samples (s) to the JSON file ``TIMES``, for the other script to follow.
+The folder's ``job.json`` names the clip. Leaves there ``report.json`` (the samples, for the other
+scripts to follow, and the CPU of each part) and ``answers.npz`` (what the models said).
 """
 
 from __future__ import annotations
@@ -12,33 +13,60 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import process_time
 
 from benchmarks.keeping import Quiet, measure_facts
-from framegate.models.store import Models
+from benchmarks.peers.remembering import Remembering
+from framegate.domain.frames import SampleInfo
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
 from framegate.stages.screen.analysers import catalogue
+from framegate.stages.screen.cascade import is_novel
+from framegate.stages.screen.protocol import PdqHash
 from framegate.stages.screen.screen import screen
 
 
 def main() -> None:
     """Screen one clip."""
-    clip = Path(sys.argv[1])
-    with TemporaryDirectory(prefix="framegate-bench-") as folder, ForkServer() as server:
-        context = StageContext(server, Path(folder), Quiet(), lambda: datetime.now(UTC))
+    folder = Path(sys.argv[1])
+    clip = Path(json.loads((folder / "job.json").read_text())["clip"])
+    models = Remembering()
+    with TemporaryDirectory(prefix="framegate-bench-") as work, ForkServer() as server:
+        context = StageContext(server, Path(work), Quiet(), lambda: datetime.now(UTC))
         facts = measure_facts(context, clip)
+        probed_s = server.usage().cpu_s
         names = [name for name in catalogue.NAMES if not name.startswith("speech.")]
-        panel = catalogue.build(Models(), names=names)
+        began_s = process_time()
+        panel = catalogue.build(models, names=names)
+        loaded_s = process_time()
         with clip.open("rb") as source:
             screening = screen(context, source.fileno(), facts, panel)
-    if len(sys.argv) > 2:
-        first = {shot.index: True for shot in screening.shots}
-        rows = [
-            {"time": float(sample.time), "pdq": sample.pdq, "first": first.pop(sample.shot, False)}
-            for sample in screening.samples
-        ]
-        Path(sys.argv[2]).write_text(json.dumps(rows))
-    print(len(screening.samples), "samples,", len(screening.shots), "shots")
+        decoded_s = server.usage().cpu_s - probed_s
+        screened_s = process_time() - loaded_s
+    cpu_s = {run.analyser: run.cpu_s for run in screening.runs if run.samples_seen}
+    cpu_s["around them"] = screened_s - sum(cpu_s.values())
+    cpu_s |= {"probe": probed_s, "decode": decoded_s, "load": loaded_s - began_s}
+    models.save(folder / "answers.npz", [sample.pdq for sample in screening.samples])
+    report = {
+        "shots": len(screening.shots),
+        "cpu_s": cpu_s,
+        "texts": models.texts,
+        "samples": _shown(screening.samples),
+    }
+    (folder / "report.json").write_text(json.dumps(report))
+
+
+def _shown(samples: tuple[SampleInfo, ...]) -> list[dict[str, object]]:
+    """Each sample's time (s), whether it is new to its shot, and whether it begins one."""
+    rows: list[dict[str, object]] = []
+    shot, last = -1, None
+    for sample in samples:
+        now = PdqHash(sample.index, sample.pdq, sample.pdq_quality)
+        first = sample.shot != shot
+        novel = first or is_novel(last, now)
+        rows.append({"time": float(sample.time), "novel": novel, "first": first})
+        shot, last = sample.shot, now if novel else last
+    return rows
 
 
 if __name__ == "__main__":
