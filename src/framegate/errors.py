@@ -14,6 +14,8 @@
     ├── ResourceError           this machine ran out of something; the same input may work later
     │   ├── MediaLimit          resource.limit         a child hit a memory, CPU, file or time limit
     │   ├── MediaCrash          resource.crash         a sandboxed child died on a signal
+    │   ├── SandboxLost         sandbox.lost           the sandbox itself was ended from outside
+    │   ├── CallerLimit         resource.ulimit        a limit of the caller's shell is too tight
     │   ├── DiskFull            resource.disk_full
     │   └── OutputNotWritable   resource.output
     ├── ComponentMissing        component.missing      codec, model, program or kernel feature
@@ -167,6 +169,22 @@ class MediaCrash(ResourceError):
     code = "resource.crash"
     exit_code = 65
     default_todo = "Run it once more; if it fails again the file is broken or hostile"
+
+
+class SandboxLost(ResourceError):
+    """The process that starts the sandbox's children was ended from outside."""
+
+    code = "sandbox.lost"
+    default_todo = "Run the same command again: finished steps and chunks are kept"
+
+
+class CallerLimit(ResourceError):
+    """A limit that the caller's shell or service manager set (ulimit) is too tight."""
+
+    code = "resource.ulimit"
+    exit_code = 71
+    retryable = False
+    default_todo = "Raise that limit (ulimit, or LimitXXX= of the service), then run again"
 
 
 class DiskFull(ResourceError):

@@ -26,6 +26,7 @@ from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
 from framegate.security.sandbox.host import ForkServer
+from framegate.security.ulimits import require_room
 from framegate.services.processing import Processing
 from framegate.services.retention import Retention
 from framegate.services.reviews import Reviews
@@ -54,8 +55,9 @@ class Application:
 def opened(settings: Settings) -> Iterator[Application]:
     """Build everything, and take it down again.
 
-    Raises `OutputNotWritable`, `DiskFull`, `ComponentMissing`.
+    Raises `OutputNotWritable`, `DiskFull`, `ComponentMissing`, `CallerLimit`.
     """
+    require_room()
     with ExitStack() as stack:
         sandbox = stack.enter_context(ForkServer())
         data = DataFolder(settings.home, min_free_bytes=settings.limits.min_free_bytes)

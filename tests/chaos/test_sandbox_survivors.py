@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from framegate.errors import FramegateError, Internal, Stopped
-from framegate.security.sandbox import Limits
+from framegate.errors import FramegateError, SandboxLost, Stopped
+from framegate.security.sandbox import Limits, launch
 from framegate.security.sandbox.host import ForkServer
 
 TASKS = "framegate.testing.tasks"
@@ -169,7 +169,21 @@ def test_a_killed_fork_server_takes_its_children_along_and_is_replaced() -> None
         parent = int(Path(f"/proc/{running.pid}/stat").read_text().split()[3])
         pidfd = os.pidfd_open(running.pid)
         os.kill(parent, signal.SIGKILL)
-        assert isinstance(running.result(), Internal)
+        assert isinstance(running.result(), SandboxLost)
+        assert wait_for_end([pidfd])
+        assert server.run(f"{TASKS}:echo", {}, fds={}, limits=Limits()) == {"request": {}}
+
+
+def test_a_fork_server_that_was_killed_between_two_calls_costs_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # in the moment before the kernel tells of its end
+    monkeypatch.setattr(launch.Launched, "alive", lambda _: True)
+    with ForkServer([TASKS]) as server:
+        server.run(f"{TASKS}:echo", {}, fds={}, limits=Limits())
+        (parent,) = children(os.getpid())
+        pidfd = os.pidfd_open(parent)
+        os.kill(parent, signal.SIGKILL)
         assert wait_for_end([pidfd])
         assert server.run(f"{TASKS}:echo", {}, fds={}, limits=Limits()) == {"request": {}}
 

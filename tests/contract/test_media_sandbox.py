@@ -124,7 +124,7 @@ def test_another_exception_is_internal_and_names_its_type(sandbox: MediaSandbox)
 
 
 def test_an_unknown_task_is_internal(sandbox: MediaSandbox) -> None:
-    with pytest.raises(Internal):
+    with pytest.raises(Internal, match="not_there"):
         sandbox.run(f"{TASKS}:not_there", {}, fds={}, limits=Limits())
 
 

@@ -16,6 +16,7 @@ from framegate.errors import ComponentMissing, FramegateError
 from framegate.models import registry
 from framegate.security.sandbox.host import ForkServer
 from framegate.security.sandbox.limits import BRIEF
+from framegate.security.ulimits import require_room
 from framegate.settings import Settings, cores
 from framegate.stages.encode import hardware
 from framegate.stages.encode.package import packager_path
@@ -53,6 +54,7 @@ def examine(settings: Settings, sandbox: ForkServer) -> Iterator[Check]:
         f"{platform.release()}, {platform.machine()}",
     )
     yield _memory()
+    yield _guarded("machine", "ulimit", _ulimits)
     yield from _folder(settings)
     yield from _sandbox(sandbox)
     yield from _decoders(sandbox)
@@ -77,6 +79,11 @@ def _memory() -> Check:
             "machine", "size", State.LIMITED, detail, "1080p needs about 1.2 GB, 2160p more"
         )
     return Check("machine", "size", State.OK, detail)
+
+
+def _ulimits() -> str:
+    require_room()
+    return "enough for short videos at least"
 
 
 def _folder(settings: Settings) -> Iterator[Check]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from framegate.errors import DiskFull, FramegateError, OutputNotWritable
+from framegate.security.ulimits import file_too_large
 
 TEMPORARY = ".fg-"
 _RENAME_EXCHANGE = 2
@@ -29,6 +30,8 @@ def failure(error: OSError, what: str) -> FramegateError:
     """The framegate error for a write that did not go through."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return DiskFull(f"no space left while writing {what}")
+    if error.errno == errno.EFBIG:
+        return file_too_large(what)
     return OutputNotWritable(f"{what} cannot be written", error.strerror or "")
 
 

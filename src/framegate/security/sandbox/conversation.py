@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.errors import ComponentMissing, FramegateError, Internal, MediaLimit
+from framegate.security import ulimits
 from framegate.security.sandbox import outcome, wire
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.limits import Limits, RingSpec
@@ -135,6 +136,8 @@ def _no_room(order: Order, error: OSError) -> FramegateError:
     if error.errno in (errno.ENOSPC, errno.ENOMEM):
         words = f"no {outcome.size(order.ring_bytes())} of memory left for its frames"
         return MediaLimit(f"{order.name} could not start", words)
+    if error.errno == errno.EFBIG:
+        return ulimits.file_too_large(f"The buffer of {order.name}")
     return Internal(f"{order.name} could not start", error.strerror or "")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from framegate.errors import FramegateError, Internal, Stopped
+from framegate.errors import FramegateError, SandboxLost, Stopped
 from framegate.security.sandbox import outcome, wire
 from framegate.security.sandbox.limits import Limits
 
@@ -38,6 +38,7 @@ class Exchange:
         self._limits = limits
         self._control, self._far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asked = False
+        self._lost: FramegateError | None = None
         self._stopped = False
         self._waited = 0.0
         self._silent = 0.0
@@ -58,7 +59,7 @@ class Exchange:
         """Call ``read`` whenever there is something to read, until it returns False (the end).
 
         Time counts only while waiting for the child: the caller's own work in ``read`` is free.
-        Raises `MediaLimit` for wall clock and silence, `Stopped`, `Internal` for a lost server.
+        Raises `MediaLimit` for wall clock and silence, `Stopped`, `SandboxLost`.
         """
         poll = select.poll()
         poll.register(channel, select.POLLIN)
@@ -99,10 +100,10 @@ class Exchange:
         if not data:
             if self._stopped:
                 raise Stopped(f"{self.name} was stopped")
-            raise Internal(f"{self.name} failed", "the fork server has ended")
+            raise SandboxLost(f"{self.name} was cut short", "the sandbox's fork server was ended")
         news = wire.unpack(data)
         if "refused" in news:
-            raise Internal(f"{self.name} could not start", outcome.clean(news["refused"]))
+            raise outcome.refused(self.name, news["refused"])
         if "exit" in news:
             self.ended = Ended(news["exit"], news["cpu_s"], news["peak_bytes"])
 
@@ -129,8 +130,10 @@ class Exchange:
                 if waiting.poll(left * 1000):
                     try:
                         self._hear()
-                    except FramegateError:
-                        return  # the server is gone, and its children with it
+                    except FramegateError as error:
+                        # there is no child: the server refused to make one, or took it along
+                        self._lost = error
+                        return
             if self.ended is not None:
                 return
 
@@ -139,7 +142,9 @@ class Exchange:
         if self._stopped:
             return Stopped(f"{self.name} was stopped")
         if self.ended is None:
-            return Internal(f"{self.name} failed", "the fork server has ended")
+            return self._lost or SandboxLost(
+                f"{self.name} was cut short", "it did not end when it was killed"
+            )
         return outcome.from_exit(
             self.name,
             self.ended.code,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.domain.report import Protection
-from framegate.errors import ComponentMissing, Internal, Stopped
+from framegate.errors import ComponentMissing, Internal, SandboxLost, Stopped
 from framegate.security.sandbox import jail, outcome, wire
 from framegate.security.sandbox.call import FrameHeader
 from framegate.security.sandbox.conversation import Conversation, Order, require
@@ -92,18 +92,20 @@ class ForkServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, *, instead_of: socket.socket | None = None) -> socket.socket:
+        """The fork server's socket; a new server's when there is none, or this one is broken."""
         with self._lock:
             if self._stopping:
                 raise Stopped("no new work is taken")
-            if self._server is None or not self._server.alive():
-                if self._server is not None:
-                    self._server.close()
-                self._server = Launched(self._modules)
+            server = self._server
+            if server is None or not server.alive() or server.socket is instead_of:
+                if server is not None:
+                    server.close()
+                server = self._server = Launched(self._modules)
                 if self._is_stopping():  # `stop` came while it started and did not see it
-                    self._server.close()
-            assert self._server.socket is not None
-            return self._server.socket
+                    server.close()
+            assert server.socket is not None
+            return server.socket
 
     def _is_stopping(self) -> bool:  # changes within a method: a signal handler sets it
         return self._stopping
@@ -229,12 +231,8 @@ class ForkServer:
         except OSError as error:
             raise Internal(f"{name} could not start", error.strerror or "") from error
         try:
-            server = self._connect()
             self._active.add(exchange)
-            try:
-                exchange.ask(server, spec, channel)
-            except OSError as error:
-                raise Internal(f"{name} could not start", "the fork server has ended") from error
+            self._ask(exchange, spec, channel)
             if self._stopping:
                 exchange.stop()  # it came too late for `stop` to see it
             yield exchange
@@ -245,6 +243,19 @@ class ForkServer:
             self._active.discard(exchange)
             exchange.close()
             self._count(exchange)
+
+    def _ask(self, exchange: Exchange, spec: dict[str, Any], channel: int) -> None:
+        """Have the fork server make the child; one that was ended from outside is replaced once."""
+        server = self._connect()
+        try:
+            exchange.ask(server, spec, channel)
+        except OSError:
+            try:
+                exchange.ask(self._connect(instead_of=server), spec, channel)
+            except OSError as error:
+                raise SandboxLost(
+                    f"{exchange.name} could not start", "the sandbox's fork server was ended twice"
+                ) from error
 
     def _count(self, exchange: Exchange) -> None:
         if exchange.ended is not None:

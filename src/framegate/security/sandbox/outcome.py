@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import resource
 import signal
 import unicodedata
 from typing import Any
 
 from framegate.errors import (
+    CallerLimit,
     DiskFull,
     FramegateError,
     Internal,
@@ -15,6 +17,7 @@ from framegate.errors import (
     MediaLimit,
     leaves,
 )
+from framegate.security import ulimits
 from framegate.security.sandbox.limits import Limits
 
 # what a task may say of its input and its surroundings; a child has no say about the rest
@@ -36,13 +39,18 @@ def size(count: int) -> str:
     return f"{count / _BIG:,.0f} MiB" if count >= _BIG else f"{count:,} bytes"
 
 
-def _memory(name: str, limits: Limits) -> MediaLimit:
+def _memory(name: str, limits: Limits) -> FramegateError:
+    for kind, option in ((resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d")):
+        if ulimits.in_the_way(kind, limits.memory_bytes):
+            return CallerLimit(f"{name} ran out of memory", f"ulimit {option} allows it no more")
     return MediaLimit(
         f"{name} was stopped", f"it asked for more than {size(limits.memory_bytes)} of memory"
     )
 
 
-def _file(name: str, limits: Limits) -> MediaLimit:
+def _file(name: str, limits: Limits) -> FramegateError:
+    if ulimits.in_the_way(resource.RLIMIT_FSIZE, limits.file_bytes):
+        return ulimits.file_too_large(f"What {name} makes")
     return MediaLimit(
         f"{name} was stopped", f"it wrote more than {size(limits.file_bytes)} to one file"
     )
@@ -70,6 +78,18 @@ def from_report(name: str, report: dict[str, Any], limits: Limits) -> FramegateE
     if isinstance(trace, str):
         error.add_note("\n".join(clean(line, 300) for line in trace.splitlines()[-60:]))
     return error
+
+
+def refused(name: str, said: object) -> FramegateError:
+    """The fork server could not make the child; ``said`` is its exception in words."""
+    what, words = f"{name} could not start", clean(said)
+    if f"[Errno {errno.EAGAIN}]" in words:
+        return CallerLimit(
+            what, "no more processes may be made (ulimit -u, or a cgroup's pids.max)"
+        )
+    if f"[Errno {errno.ENOMEM}]" in words:
+        return MediaLimit(what, "this machine has no memory left for another process")
+    return Internal(what, words)
 
 
 def from_exit(
