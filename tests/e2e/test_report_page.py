@@ -91,7 +91,7 @@ def test_no_table_is_cut_on_a_phone(browser: Browser, folder: Path) -> None:
 
 
 def test_a_table_that_scrolls_shows_that_it_does(browser: Browser, folder: Path) -> None:
-    page, _, _ = visit(browser, folder, 768)
+    page, _, _ = visit(browser, folder, 650)
     box = page.locator(".scroll:has(.ladder)")
     assert box.evaluate("e => e.scrollWidth > e.clientWidth")
     assert "gradient" in box.evaluate("e => getComputedStyle(e).backgroundImage")
