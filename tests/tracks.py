@@ -46,7 +46,9 @@ def plan_for(rate: Fraction, frames: int, *, audio: int, names: tuple[str, ...])
             for name in names
         ),
         audio=tuple(
-            AudioRendition(f"audio{i}", i, "aac", 96_000, 48_000, 2, ("en", "de")[i])
+            AudioRendition(
+                f"audio{i}", i, "aac", 96_000, 48_000, 2, ("en", "de")[i], ("English", "German")[i]
+            )
             for i in range(audio)
         ),
         grid=Grid(rate, frames, gop, 2 * gop),

@@ -64,6 +64,7 @@ player.on(Hls.Events.ERROR, (_, data) => out(data.type + ' ' + data.details));
 player.on(Hls.Events.MANIFEST_PARSED, () => { player.currentLevel = LEVEL; video.play(); });
 player.loadSource('package/hls/master.m3u8');
 player.attachMedia(video);
+window.names = () => player.audioTracks.map((track) => track.name);
 """,
     "dash": """
 const player = dashjs.MediaPlayer().create();
@@ -72,6 +73,7 @@ player.updateSettings({streaming: {abr: {autoSwitchBitrate: {video: false}},
 player.on('error', (event) => out(JSON.stringify(event.error)));
 player.on('streamInitialized', () => player.setRepresentationForTypeByIndex('video', LEVEL, true));
 player.initialize(video, 'package/dash/manifest.mpd', true);
+window.names = () => player.getTracksFor('audio').map((track) => track.labels[0].text);
 """,
     "native": "video.src = 'preview.mp4'; video.play();",
 }
@@ -240,6 +242,7 @@ def test_renditions_play_at_both_ends(browser: Browser, site: Site, player: str)
         try:
             page.goto(f"{site.url}/index.html")
             assert play_ends(page, site.plan)["width"] == width
+            assert page.evaluate("window.names()") == [track.label for track in site.plan.audio]
         finally:
             page.close()
 
