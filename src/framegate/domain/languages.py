@@ -6,6 +6,10 @@ it that films come in. Containers say any of these: MP4 and Matroska the long co
 
 from __future__ import annotations
 
+import re
+
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+
 _TABLE = """
 ab abk: Abkhaz
 aa aar: Afar
@@ -220,6 +224,23 @@ _NAMES = {
     for codes, name in (line.split(": ") for line in _TABLE.strip().splitlines())
     for code in codes.split()
 }
+
+
+_SHORTEST = {
+    code: min(codes.split(), key=len)
+    for codes, _name in (line.split(": ") for line in _TABLE.strip().splitlines())
+    for code in codes.split()
+}
+
+
+def short_tag(tag: str | None) -> str:
+    """A BCP 47 tag as manifests want it: ``deu`` is ``de``; "" for none, undetermined, or what is
+    not a tag.
+    """
+    code, dash, rest = (tag or "").strip().partition("-")
+    code = _SHORTEST.get(code.lower(), code.lower())
+    full = f"{code}{dash}{rest}"
+    return full if _TAG.fullmatch(full) and code != "und" else ""
 
 
 def english_name(tag: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # --- work folder
 CHUNKS, AUDIO, VIDEO, PACKAGE = "chunks", "audio", "video", "package"
+CAPTIONS = "captions"  # in the package too
 SAMPLES = "samples"  # previews of the frames that were looked at, ``000012.jpg``
 
 # --- package, and output folder

@@ -175,5 +175,9 @@ class MediaFacts:
     truncated: bool
     readable_share: float  # measured over claimed duration, 0..1
     corrupt_packets: int
+    title: str | None = None
+    default: bool = False
+    forced: bool = False
+    hearing_impaired: bool = False
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]

@@ -107,7 +107,21 @@ def audio_facts(stream: Any, extent: Extent) -> AudioFacts:  # noqa: ANN401 - Py
 
 def text_facts(streams: Sequence[Any]) -> list[TextFacts]:
     """Subtitle tracks."""
-    return [TextFacts(s.index, codec_name(s), language_of(s)) for s in streams]
+    return [
+        TextFacts(
+            s.index,
+            codec_name(s),
+            language_of(s),
+            # MP4 calls it a name
+            title=s.metadata.get("title") or s.metadata.get("name") or None,
+            default=bool(s.disposition & Disposition.default),
+            forced=bool(s.disposition & Disposition.forced),
+            hearing_impaired=bool(
+                s.disposition & (Disposition.hearing_impaired | Disposition.captions)
+            ),
+        )
+        for s in streams
+    ]
 
 
 def language_of(stream: Stream) -> str | None:
