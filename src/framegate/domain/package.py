@@ -11,6 +11,7 @@ class TrackKind(StrEnum):
 
     VIDEO = "video"
     AUDIO = "audio"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)

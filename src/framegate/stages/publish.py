@@ -14,13 +14,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from framegate.domain.layout import DASH, HLS, MEDIA, POSTER, PREVIEW, SPRITES, THUMBNAILS
+from framegate.domain.layout import CAPTIONS, DASH, HLS, MEDIA, POSTER, PREVIEW, SPRITES, THUMBNAILS
 from framegate.stages.base import StageContext
 from framegate.storage.atomic import atomic_folder
 
 # What a package may hold, in the order it is put there; manifests come last by custom, though
 # nobody can see the folder before all of it is there.
-PACKAGE_PARTS = (MEDIA, POSTER, THUMBNAILS, SPRITES, PREVIEW, HLS, DASH)
+PACKAGE_PARTS = (MEDIA, CAPTIONS, POSTER, THUMBNAILS, SPRITES, PREVIEW, HLS, DASH)
 
 
 def publish(

@@ -19,13 +19,14 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from framegate.domain.captions import CaptionTrack
 from framegate.domain.ladder import AudioRendition, EncodedAudio, EncodedRendition, EncodePlan
-from framegate.domain.layout import DASH, HLS, MASTER, MEDIA, MPD
+from framegate.domain.layout import CAPTIONS, DASH, HLS, MASTER, MEDIA, MPD
 from framegate.domain.package import Packaged
 from framegate.errors import ComponentMissing, DiskFull, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode import manifests
+from framegate.stages.encode import manifests, subtitles
 from framegate.stages.encode.verify import verify
 from framegate.storage.atomic import make_folder, sync_tree, writing
 
@@ -63,6 +64,7 @@ def package(
     videos: Sequence[EncodedRendition],
     audios: Sequence[EncodedAudio],
     out: Path,
+    captions: Sequence[CaptionTrack] = (),
 ) -> Packaged:
     """Package finished tracks into ``out``, durably; whatever was there is gone.
 
@@ -96,11 +98,13 @@ def package(
         _mend(out, str(target), [audio.audio for audio in audios])
     # a planned track of which nothing could be decoded was left out
     tracks = verify(out, replace(plan, audio=tuple(audio.audio for audio in audios)))
+    subtitles.add(out, context.work, plan, captions)
+    tracks += subtitles.verify(out, plan, captions)
     with writing(out.name):
         sync_tree(out)
     files = sorted(
         str(path.relative_to(out))
-        for folder in FOLDERS
+        for folder in (*FOLDERS, CAPTIONS)
         for path in (out / folder).rglob("*")
         if path.is_file()
     )
