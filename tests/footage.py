@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from framegate.domain import codec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
+from framegate.media.filters import Line, shape_of
 from framegate.security.sandbox.limits import Limits
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -54,6 +55,60 @@ def grey(luma: NDArray[np.uint8]) -> VideoFrame:
     planes = np.full((height * 3 // 2, width), 128, np.uint8)
     planes[:height] = luma
     return VideoFrame.from_ndarray(planes, "yuv420p")
+
+
+def pictures_of(clip: Path, count: int) -> list[VideoFrame]:
+    """The first ``count`` pictures of a real clip, even in size, as yuv420p without flags."""
+    found = []
+    with av.open(str(clip)) as source:
+        for frame in source.decode(video=0):
+            width, height = frame.width & ~1, frame.height & ~1
+            found.append(again(frame.reformat(width, height, "yuv420p")))
+            if len(found) == count:
+                break
+    return found
+
+
+def again(frame: VideoFrame) -> VideoFrame:
+    """A yuv420p picture without the flags and times of ``frame``."""
+    return VideoFrame.from_ndarray(frame.to_ndarray(), "yuv420p")
+
+
+def woven(pictures: Sequence[VideoFrame], *, top_first: bool) -> list[VideoFrame]:
+    """Interlaced frames: each takes one field of a picture and the other of the next one."""
+    frames = []
+    for first, second in zip(pictures[::2], pictures[1::2], strict=False):
+        codes, later = first.to_ndarray(), second.to_ndarray()
+        for plane, rows in _planes(first.width, first.height):
+            codes[plane].reshape(rows)[1 if top_first else 0 :: 2] = later[plane].reshape(rows)[
+                1 if top_first else 0 :: 2
+            ]
+        frames.append(VideoFrame.from_ndarray(codes, "yuv420p"))
+    return frames
+
+
+def _planes(width: int, height: int) -> list[tuple[slice, tuple[int, int]]]:
+    """Rows of a yuv420p array that hold each plane, and the plane's own shape."""
+    quarter = height // 4
+    chroma = (height // 2, width // 2)
+    return [
+        (slice(0, height), (height, width)),
+        (slice(height, height + quarter), chroma),
+        (slice(height + quarter, height + 2 * quarter), chroma),
+    ]
+
+
+def telecined(pictures: Sequence[VideoFrame], *, top_first: bool = True) -> list[VideoFrame]:
+    """Five frames for each four pictures, by 3:2 pulldown."""
+    first = "top" if top_first else "bottom"
+    steps = [("telecine", f"first_field={first}:pattern=23")]
+    film = Fraction(24)
+    line = Line(shape_of(pictures[0]), steps, time_base=1 / film, frame_rate=film)
+    found: list[VideoFrame] = []
+    for number, picture in enumerate(pictures):
+        picture.pts, picture.time_base = number, 1 / film
+        found += [again(frame) for frame in line.push(picture)]
+    return found
 
 
 def write(

@@ -20,8 +20,16 @@ from numpy.typing import NDArray
 import footage
 from framegate.domain import codec
 from framegate.domain.encoding import ChunkReceipt, Encoders, JoinWork
-from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan, Rendition, VideoCodec
-from framegate.domain.media import MediaFacts
+from framegate.domain.ladder import (
+    Chunk,
+    EncodeOptions,
+    EncodePlan,
+    Fields,
+    FieldWork,
+    Rendition,
+    VideoCodec,
+)
+from framegate.domain.media import FieldOrder, MediaFacts, Telecine
 from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import DiskFull, Internal, MediaLimit, UnsupportedInput
 from framegate.media.chunk import SourceCount, grid_frames
@@ -229,28 +237,73 @@ def comb(luma: NDArray[np.uint8]) -> float:
     return float(near - np.abs(lines[2:] - lines[:-2]).mean())
 
 
-def test_interlaced_pictures_are_whole_and_the_same_in_every_chunk(tmp_path: Path) -> None:
+def shown_in(
+    path: Path, facts: MediaFacts, plan: EncodePlan, chunk: Chunk
+) -> list[tuple[int, NDArray[np.uint8]]]:
+    """(frame number, luma) of what the picture graph of a chunk is given."""
+    work = encode.chunk_work(facts, plan, chunk)
+    with path.open("rb") as source:
+        call = InProcessCall(codec.dump(work), {"source": source.fileno()}, None, None, None)
+        return [
+            (frame.pts or 0, frame.to_ndarray()[: frame.height].copy())
+            for frame in grid_frames(call, work, SourceCount())
+        ]
+
+
+def alike(chunks: list[list[tuple[int, NDArray[np.uint8]]]]) -> list[tuple[int, bytes]]:
+    return [(number, luma.tobytes()) for shown in chunks for number, luma in shown]
+
+
+def test_fields_become_pictures_and_the_same_in_every_chunk(tmp_path: Path) -> None:
     path = interlaced(tmp_path / "source.mkv")
     facts = footage.facts_of(path)
     plan = short_plan(facts, cuts=(0, 24, 36, 60))
-    assert plan.deinterlace
+    assert plan.fields == Fields(FieldWork.FRAMES, FieldOrder.TOP_FIRST)  # 180 lines: no more
     assert max(comb(luma) for _, luma in footage.lumas(path)) > 1
+    for fields, parts in ((plan.fields, 1), (Fields(FieldWork.FIELDS, FieldOrder.TOP_FIRST), 2)):
+        rate, frames = parts * Fraction(25), parts * 60
+        grid = replace(plan.grid, frame_rate=rate, frames=frames)
+        doubled = replace(plan, fields=fields, grid=grid)
+        whole = shown_in(path, facts, doubled, Chunk(0, 0, frames))
+        assert [n for n, _ in whole] == list(range(frames))
+        assert max(comb(luma) for _, luma in whole) < 0.5
+        assert len({luma.tobytes() for _, luma in whole}) == frames
+        # the bar moves by two pixels a field, forward: fields are in their order
+        lefts = [int(np.argmax(luma[90] > 130)) for _, luma in whole]
+        assert all(0 <= b - a <= 3 * 2 // parts for a, b in pairwise(lefts[:40]))
+        cuts = [parts * cut for cut in (0, 24, 36, 60)]
+        alone = [
+            shown_in(path, facts, doubled, Chunk(i, a, b - a))
+            for i, (a, b) in enumerate(pairwise(cuts))
+        ]
+        assert alike(alone) == alike([whole])
 
-    def shown(chunk: Chunk) -> list[tuple[int, bytes]]:
-        work = encode.chunk_work(facts, plan, chunk)
-        with path.open("rb") as source:
-            call = InProcessCall(codec.dump(work), {"source": source.fileno()}, None, None, None)
-            found = []
-            for frame in grid_frames(call, work, SourceCount()):
-                luma = frame.to_ndarray()[:180]
-                assert comb(luma) < 0.5
-                found.append((frame.pts or 0, luma.tobytes()))
-            return found
 
-    whole = shown(Chunk(0, 0, 60))
-    assert [n for n, _ in whole] == list(range(60))
-    assert len({luma for _, luma in whole}) == 60
-    assert [pair for chunk in plan.chunks for pair in shown(chunk)] == whole
+@pytest.mark.parametrize("top_first", [True, False])
+def test_telecined_film_is_film_again_and_the_same_in_every_chunk(
+    tmp_path: Path, clips: Path, *, top_first: bool
+) -> None:
+    film = footage.pictures_of(clips / "bikes.mp4", 60)
+    frames = footage.telecined(film, top_first=top_first)
+    path = footage.write(
+        tmp_path / "source.mkv", frames, rate=Fraction(30000, 1001), options={"crf": "8", "g": "12"}
+    )
+    facts = footage.facts_of(path)
+    assert facts.video.telecine is Telecine.PICTURES
+    plan = make_plan(facts, EncodeOptions())
+    order = FieldOrder.TOP_FIRST if top_first else FieldOrder.BOTTOM_FIRST
+    assert plan.fields == Fields(FieldWork.FILM, order)
+    assert plan.grid.frame_rate == NTSC
+    whole = shown_in(path, facts, plan, Chunk(0, 0, plan.grid.frames))
+    assert len(whole) == plan.grid.frames
+    for number, luma in whole[:-2]:  # the last five frames are no whole cycle
+        original = film[number].to_ndarray()[: luma.shape[0]].astype(int)
+        assert np.abs(luma - original).mean() < 2
+    alone = [
+        shown_in(path, facts, plan, Chunk(i, a, b - a))
+        for i, (a, b) in enumerate(pairwise((0, 14, 33, plan.grid.frames)))
+    ]
+    assert alike(alone) == alike([whole])
 
 
 def test_a_second_run_encodes_nothing_and_a_damaged_chunk_alone_again(

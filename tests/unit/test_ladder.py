@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import footage
-from framegate.domain.ladder import EncodeOptions, VideoCodec
+from framegate.domain.ladder import EncodeOptions, Fields, FieldWork, VideoCodec
 from framegate.domain.media import (
     AudioFacts,
     FieldOrder,
@@ -16,6 +16,7 @@ from framegate.domain.media import (
     HdrKind,
     MediaFacts,
     Rotation,
+    Telecine,
 )
 from framegate.errors import UnsupportedInput
 from framegate.stages.encode import ladder
@@ -106,12 +107,15 @@ def test_frame_rates(
     )
     grid = made.grid
     assert grid.frame_rate == chosen
-    assert all(r.frame_rate == chosen for r in made.renditions)
+    low = chosen / 2 if chosen > 30 else chosen
+    assert [r.frame_rate for r in made.renditions] == [low, chosen, chosen, chosen]
     assert grid.gop_frames == round(2 * chosen)
     assert grid.segment_frames == 2 * grid.gop_frames
     assert abs(grid.frames / chosen - 100) <= 1 / chosen / 2
     changed = abs(chosen - measured) > measured / 1000
-    assert any(" to " in note and "fps" in note for note in made.notes) == changed
+    assert any(" to " in note and "fps" in note for note in made.notes) == (
+        changed or low != chosen
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,17 +123,79 @@ def test_frame_rates(
     [
         (Fraction(56, 3), Fraction(1, 25), Fraction(25)),  # 25 fps with every fourth frame gone
         (Fraction(29), Fraction(1001, 30000), Fraction(30000, 1001)),
-        (Fraction(56, 3), Fraction(1, 60), Fraction(24000, 1001)),  # one hiccup is no grid
+        (Fraction(56, 3), Fraction(1, 60), Fraction(15)),  # one hiccup is no grid
         (Fraction(25), Fraction(1, 1000), Fraction(25)),
     ],
 )
-def test_a_variable_rate_goes_to_the_grid_it_lost_frames_from_or_to_one_that_loses_none(
+def test_a_variable_rate_goes_to_the_grid_it_lost_frames_from_or_to_the_nearest(
     mean: Fraction, shortest: Fraction, chosen: Fraction, facts: MediaFacts
 ) -> None:
     source = shaped(facts, measured=mean, variable=True)
     rate = replace(source.video.frame_rate, shortest_interval=shortest)
     source = replace(source, video=replace(source.video, frame_rate=rate))
     assert plan(source, EncodeOptions()).grid.frame_rate == chosen
+
+
+@pytest.mark.parametrize(
+    ("size", "measured", "rates"),
+    [
+        ((1280, 720), Fraction(60), [30, 60, 60]),
+        ((1280, 720), Fraction(50), [25, 50, 50]),
+        ((1280, 720), Fraction(60000, 1001), [Fraction(30000, 1001), *2 * [Fraction(60000, 1001)]]),
+        ((1280, 720), Fraction(48), [24, 48, 48]),
+        ((1280, 720), Fraction(30), [30, 30, 30]),
+        ((640, 360), Fraction(60), [30]),
+        ((640, 360), Fraction(71, 2), [Fraction(71, 4)]),
+    ],
+)
+def test_low_rungs_take_half_of_the_pictures(
+    size: tuple[int, int], measured: Fraction, rates: list[Fraction], facts: MediaFacts
+) -> None:
+    made = plan(
+        shaped(facts, *size, measured=measured, seconds=Fraction(3333, 100)), EncodeOptions()
+    )
+    assert [rung.frame_rate for rung in made.renditions] == rates
+    for rung in made.renditions:
+        step = rung.step(made.grid)
+        assert made.grid.frame_rate == step * rung.frame_rate
+        assert made.grid.gop_frames % step == made.grid.frames % step == 0
+    said = [change.what for change in made.changes if change.what.startswith("Frame rate of")]
+    assert said == (["Frame rate of 360p"] if len(set(rates)) > 1 else [])
+
+
+@pytest.mark.parametrize(
+    ("found", "fields", "rate"),
+    [
+        ({"interlaced_measured": 0.9, "field_order_measured": "bottom-first"}, "fields", 50),
+        ({"interlaced_measured": 0.0, "interlaced_flagged": 1.0}, "keep", 25),
+        # nothing moves: the flags decide, and half of the pictures would all be alike
+        (
+            {"field_order_measured": "unknown", "interlaced_flagged": 1.0},
+            "frames",
+            25,
+        ),
+        ({"interlaced_measured": 1.0, "telecine": "pictures"}, "film", 20),
+        ({"telecine": "flags", "interlaced_flagged": 1.0}, "keep", 25),
+    ],
+)
+def test_what_was_measured_decides_about_fields(
+    found: dict[str, Any], fields: str, rate: int, facts: MediaFacts
+) -> None:
+    video = shaped(facts).video
+    told = {
+        "field_order_measured": FieldOrder(found.pop("field_order_measured", "progressive")),
+        "telecine": Telecine(found.pop("telecine", "none")),
+    }
+    made = plan(replace(facts, video=replace(video, **told, **found)), EncodeOptions())
+    assert made.fields.work == fields
+    assert made.grid.frame_rate == rate
+    scan = [change.output for change in made.changes if change.what == "Scan"]
+    assert scan == ([] if told["telecine"] is Telecine.FLAGS else [SCAN[fields]])
+
+
+SCAN = {"fields": "progressive", "frames": "progressive", "keep": "progressive"} | {
+    "film": "the film's own pictures"
+}
 
 
 def test_the_ceiling_follows_size_rate_and_codec(facts: MediaFacts) -> None:
@@ -154,17 +220,24 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
         facts.video,
         hdr=HdrKind.PQ,
         bit_depth=10,
+        display_width=720,
+        display_height=576,
         interlaced_measured=1.0,
-        field_order_claimed=FieldOrder.TOP_FIRST,
+        field_order_measured=FieldOrder.TOP_FIRST,
     )
     made = plan(replace(facts, video=video), EncodeOptions())
-    assert made.deinterlace
+    assert made.fields == Fields(FieldWork.FIELDS, FieldOrder.TOP_FIRST)
+    assert [rung.frame_rate for rung in made.renditions] == [25, 50, 50]
     assert made.notes == (
+        "25 fps of two fields to 50 fps",
+        "Frame rate of 360p: 50 fps to 25 fps",
         "HDR (pq) to SDR BT.709",
         "10-bit to 8-bit",
-        "interlaced to progressive",
+        "interlaced, top-first to progressive",
     )
     assert [(change.what, change.output) for change in made.changes] == [
+        ("Frame rate", "50 fps"),
+        ("Frame rate of 360p", "25 fps"),
         ("Dynamic range", "SDR BT.709"),
         ("Bit depth", "8-bit"),
         ("Scan", "progressive"),
@@ -184,7 +257,7 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
             "stored turned by 180° and stored mirrored to upright",
         ),
         ({"chroma": "444"}, {}, "4:4:4 to 4:2:0"),
-        ({"has_alpha": True}, {}, "alpha channel to opaque picture"),
+        ({"has_alpha": True}, {}, "alpha channel to over black"),
         ({"sample_aspect": Fraction(4, 3)}, {}, "4:3 pixels to square pixels"),
         ({}, {"max_short_side": 720}, "1920x1080 to 1280x720 at most"),
     ],

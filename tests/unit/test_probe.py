@@ -8,8 +8,9 @@ from pathlib import Path
 import av
 import pytest
 
+import footage
 from framegate.domain.limits import SourceLimits
-from framegate.domain.media import Crop, FieldOrder, HdrKind, MediaFacts, Rotation
+from framegate.domain.media import Crop, FieldOrder, HdrKind, MediaFacts, Rotation, Telecine
 from framegate.errors import InputTooLarge, UnsupportedInput
 from framegate.testing import mp4
 from framegate.testing.clips import Tone, make_clip
@@ -183,11 +184,30 @@ def test_dolby_vision(tmp_path: Path, profile: int, compatible: int, kind: HdrKi
         assert look(path).video.hdr is kind
 
 
-def test_interlacing_is_measured_on_frames(tmp_path: Path) -> None:
-    video = look(make_clip(tmp_path / "a.mp4", interlaced=True, size=(720, 576))).video
-    assert video.interlaced_measured == 1.0
-    assert video.field_order_claimed is FieldOrder.TOP_FIRST
-    assert look(make_clip(tmp_path / "b.mp4")).video.interlaced_measured == 0.0
+@pytest.mark.parametrize("flags", ["", "tff=1", "bff=1"])
+@pytest.mark.parametrize("kind", ["progressive", "top", "bottom"])
+def test_interlacing_is_measured_whatever_is_flagged(
+    tmp_path: Path, clips: Path, kind: str, flags: str
+) -> None:
+    frames = footage.pictures_of(clips / "bikes.mp4", 80)
+    if kind != "progressive":
+        frames = footage.woven(frames, top_first=kind == "top")
+    options = {"crf": "10", "x264-params": flags}
+    video = look(footage.write(tmp_path / "a.mkv", frames, options=options)).video
+    assert video.interlaced_flagged == (1.0 if flags else 0.0)
+    assert video.telecine is Telecine.NONE
+    if kind == "progressive":
+        assert video.interlaced_measured < 0.02
+        assert video.field_order_measured is FieldOrder.PROGRESSIVE
+    else:
+        assert video.interlaced_measured > 0.9
+        assert video.field_order_measured.value == f"{kind}-first"
+
+
+def test_a_still_picture_shows_no_fields(tmp_path: Path) -> None:
+    still = [footage.grey(footage.numbered(5)) for _ in range(30)]
+    video = look(footage.write(tmp_path / "a.mkv", still)).video
+    assert (video.interlaced_measured, video.field_order_measured) == (0.0, FieldOrder.UNKNOWN)
 
 
 @pytest.mark.parametrize(

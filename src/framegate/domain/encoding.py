@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from framegate.domain.ladder import AudioRendition, Chunk, Grid, Rendition
+from framegate.domain.ladder import AudioRendition, Chunk, Fields, Grid, Rendition
 from framegate.domain.media import VideoFacts
 
 
@@ -17,7 +17,7 @@ class ChunkWork:
     grid: Grid
     chunk: Chunk
     renditions: tuple[Rendition, ...]
-    deinterlace: bool
+    fields: Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class EncodedPart:
     frames: int
     size_bytes: int  # of the packets
     extradata_sha256: str
-    first_pts: int  # output frame numbers
+    first_pts: int  # frame numbers of the rendition: of its own rate
     last_pts: int
     reorder_frames: int  # how far packets run behind their presentation: DTS starts so far early
     keyframes: tuple[int, ...]

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from framegate.domain.media import FieldOrder
+from framegate.domain.pertitle import LadderMode, TitleLadder
+from framegate.domain.sound import AudioCodec, AudioPurpose, Levelled, LoudnessMode
+
 
 class VideoCodec(StrEnum):
     """Output codecs."""
@@ -57,6 +61,14 @@ class Rendition:
 
 @dataclass(frozen=True, slots=True)
 class AudioRendition:
+    def step(self, grid: Grid) -> int:
+        """Grid frames to one of this rendition: it shows every ``step``-th of them."""
+        return int(grid.frame_rate / self.frame_rate)
+
+
+STEREO_GROUP, SURROUND_GROUP = "audio", "surround"
+"""Audio renditions that a viewer can choose between lie in one group; a player takes a group."""
+
     """One audio track of the package."""
 
     name: str  # of its folder and playlist
@@ -71,7 +83,11 @@ class AudioRendition:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The output timeline: frame n is shown at n / frame_rate from the video's first frame."""
+    """The output timeline: frame n is shown at n / frame_rate from the video's first frame.
+
+    Renditions of a lower rate take every second frame of it (`Rendition.step`); the lengths of
+    GOPs, segments and the whole are multiples of every rendition's step.
+    """
 
     frame_rate: Fraction
     frames: int
@@ -105,9 +121,26 @@ class EncodePlan:
     audio: tuple[AudioRendition, ...]
     grid: Grid
     chunks: tuple[Chunk, ...]
-    deinterlace: bool = False
+    fields: Fields = Fields()
     notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
     changes: tuple[Change, ...] = ()  # the notes taken apart
+
+class FieldWork(StrEnum):
+    """What is done about fields before anything else."""
+
+    KEEP = "keep"  # frames are pictures
+    FRAMES = "frames"  # deinterlaced, a picture for each frame
+    FIELDS = "fields"  # deinterlaced, a picture for each field
+    FILM = "film"  # 3:2 pulldown taken back: four pictures for five frames
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """``order``: which field comes first; UNKNOWN leaves it to each frame's flag."""
+
+    work: FieldWork = FieldWork.KEEP
+    order: FieldOrder = FieldOrder.UNKNOWN
+
 
 
 @dataclass(frozen=True, slots=True)

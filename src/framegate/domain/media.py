@@ -16,6 +16,10 @@ _LEAST_BOUND = 3840 * 2160
 
 
 def decoder_pixels(width: int, height: int) -> int:
+INTERLACED_LEAST = 0.15
+"""`VideoFacts.interlaced_measured` from which a track is interlaced. Progressive clips measure 0
+(noise on a still picture up to 0.06), interlaced ones over 0.9."""
+
     """Width x height that a decoder may reach for a track of this coded size: whole blocks of it,
     or 4K where that is more (a stream may grow on the way; up to there it costs little).
     """
@@ -44,6 +48,16 @@ class FieldOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Colour:
+class Telecine(StrEnum):
+    """How film of 24 pictures a second came to 30 frames: not at all, by fields repeated in the
+    pictures, or by flags that ask the display to repeat them.
+    """
+
+    NONE = "none"
+    PICTURES = "pictures"
+    FLAGS = "flags"
+
+
     """ITU-T H.273 names. ``*_claimed`` is None where untagged; the others are what framegate uses.
 
     Untagged material is BT.709 from 1280x720 up, else BT.601 (525 lines: smpte170m, 625: bt470bg).
@@ -112,7 +126,7 @@ class VideoFacts:
     colour: Colour
     hdr: HdrKind
     field_order_claimed: FieldOrder
-    interlaced_measured: float  # share of probed frames flagged interlaced, 0..1
+    interlaced_measured: float  # share of measured frames whose fields are of two moments, 0..1
     frame_rate: FrameRate
     time_base: Fraction
     start: Fraction  # PTS of the first presented frame, s
@@ -124,6 +138,9 @@ class VideoFacts:
     has_b_frames: bool
 
     @property
+    interlaced_flagged: float = 0.0  # share of probed frames, 0..1
+    field_order_measured: FieldOrder = FieldOrder.UNKNOWN  # UNKNOWN: too little moves to tell
+    telecine: Telecine = Telecine.NONE
     def decoder_pixels(self) -> int:
         """The bound of every pass over this track, so that no pass shows pictures that another
         one, screening above all, could not see.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from framegate.domain.ladder import Grid, QualityWindow, Rendition
+from framegate.domain.ladder import Fields, Grid, QualityWindow, Rendition
 from framegate.domain.media import VideoFacts
 
 
@@ -30,7 +30,7 @@ class VmafWork:
     video: VideoFacts
     grid: Grid
     renditions: tuple[Rendition, ...]
-    deinterlace: bool
+    fields: Fields
     windows: tuple[Window, ...]
 
 

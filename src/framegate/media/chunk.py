@@ -37,14 +37,14 @@ from framegate.media.container import (
     video_track,
 )
 from framegate.media.encoders import add_encoder
-from framegate.media.picture import Deinterlacer, PictureGraph, Size
+from framegate.media.fields import margin, timed_pictures
+from framegate.media.picture import PictureGraph, Size
 from framegate.media.writing import explained, output
 from framegate.security.sandbox import Call
 
 QUEUE_FRAMES = 4  # 4 frames of 4 rungs at 1080p are 22 MB; more would only hide stalls
 REPORT_FRAMES = 12
 PREROLL_REPORT_FRAMES = 200
-DEINTERLACE_MARGIN = 3  # bwdif looks one frame back; one more for a dropped field
 
 
 def encode(call: Call) -> dict[str, Any]:
@@ -62,8 +62,10 @@ def encode(call: Call) -> dict[str, Any]:
     try:
         frames = 0
         for frame in grid_frames(call, work, count):
+            number = frame.pts or 0
             for rung, picture in zip(rungs, graph.process(frame), strict=True):
-                rung.put(picture)
+                if number % rung.step == 0:
+                    rung.put(picture)
             frames += 1
             if frames % REPORT_FRAMES == 0:
                 call.emit({"frames": frames})
@@ -98,9 +100,7 @@ def grid_frames(call: Call, work: ChunkWork, count: SourceCount) -> Iterator[Vid
         time_base=work.video.time_base, start=work.video.start, frame_rate=grid.frame_rate
     )
     source = _counted(_source_frames(call, work, rule, count.tally), work, rule, count)
-    if work.deinterlace:
-        source = Deinterlacer(work.video.time_base).process(source)
-    timed = ((rule.slot(frame.pts), frame) for frame in source if frame.pts is not None)
+    timed = timed_pictures(source, work.video, work.fields, grid, chunk)
     time_base = 1 / grid.frame_rate
     for number, frame in on_grid(timed, first=chunk.first_frame, frames=chunk.frames):
         frame.pts = number
@@ -141,7 +141,7 @@ def _source_frames(
     Tries the nearest keyframe first. Where that does not give a picture in time (a seek that
     overshoots, a recovery point that recovers late), an earlier one, and last the file's start.
     """
-    needed = work.chunk.first_frame - (DEINTERLACE_MARGIN if work.deinterlace else 0)
+    needed = work.chunk.first_frame - margin(work.fields)
     seeks: list[int | None] = []
     if work.chunk.first_frame > 0:
         seeks += [pts for pts in reversed(work.video.keyframes) if rule.slot(pts) <= needed]
@@ -210,9 +210,11 @@ class _Rung:
 
     def __init__(self, rendition: Rendition, work: ChunkWork, fd: int) -> None:
         self.rendition = rendition
-        self._segment = work.grid.segment_frames
+        self.step = rendition.step(work.grid)
+        self._segment = work.grid.segment_frames // self.step
         self._fd = fd
-        self._expected = work.chunk
+        end = work.chunk.first_frame + work.chunk.frames
+        self._expected = range(-(-work.chunk.first_frame // self.step), -(-end // self.step))
         self._queue: queue.Queue[VideoFrame | None] = queue.Queue(QUEUE_FRAMES)
         self._failure: BaseException | None = None
         self._fed = False  # the last frame was taken
@@ -224,9 +226,12 @@ class _Rung:
         self._thread.start()
 
     def put(self, frame: VideoFrame) -> None:
-        """Hand a frame over; waits while the queue is full. Raises what the encoder raised."""
+        """Hand a grid frame over; waits while the queue is full. Raises what the encoder raised."""
         if self._failure is not None:
             raise explained(self._failure, self.rendition.name) from self._failure
+        if self.step > 1:
+            frame.pts = (frame.pts or 0) // self.step
+            frame.time_base = 1 / self.rendition.frame_rate
         self._queue.put(frame)
 
     def finish(self) -> None:
@@ -238,12 +243,12 @@ class _Rung:
         """What was written. Raises what the encoder raised, `Internal` when frames are missing."""
         if self._failure is not None:
             raise explained(self._failure, self.rendition.name) from self._failure
-        ledger, chunk = self._ledger, self._expected
+        ledger = self._ledger
         numbers = sorted(ledger.pts)
-        if numbers != list(range(chunk.first_frame, chunk.first_frame + chunk.frames)):
+        if numbers != list(self._expected):
             raise Internal(
                 f"The encoder of {self.rendition.name} did not return what it was given",
-                f"{len(numbers)} of {chunk.frames} frames",
+                f"{len(numbers)} of {len(self._expected)} frames",
             )
         return EncodedPart(
             rendition=self.rendition.name,

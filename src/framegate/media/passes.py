@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -20,8 +21,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from framegate.domain.limits import SourceLimits
+from framegate.domain.media import FieldOrder
 from framegate.errors import FramegateError, InputTooLarge, Undecodable
 from framegate.media.container import Tally, decode_packets, open_source, packets
+from framegate.media.scan import LEAST_LINES, Scan, Verdicts, judge, measure
 from framegate.media.tracks import Extent, Selection, codec_name
 
 SOUND_SHARE = 8
@@ -30,6 +33,9 @@ SOUND_SHARE = 8
 _PROBED_FRAMES = 24
 _PROBED_PIXELS = 24 * 1920 * 1088  # what those cost at 1080p; larger pictures get fewer frames
 _SEEKS = 3
+_SCAN_WINDOWS = 4  # of the longer look at fields …
+_SCAN_FRAMES = 25  # … and frames in each: five cycles of 3:2 pulldown
+_TALLEST_INTERLACED = 1152  # lines, coded; 1250-line analogue HD included
 _DELAY = 48  # packets that may go into a decoder before its first frame comes out
 _REFUSED_SIZE = re.compile(r"Picture size (\d+)x(\d+) (?:is invalid|exceeds)")
 _REPORT_EVERY = 500  # packets; the largest hold a megabyte, and silence gets a child killed
@@ -73,7 +79,8 @@ class FramePass:
     """What a decoder said. ``side_data`` by FFmpeg's name, the container's over the frame's."""
 
     first: VideoFrame
-    interlaced: float  # share of frames flagged
+    flagged: float  # share of frames flagged interlaced
+    scan: Scan
     captions: bool
     sizes: frozenset[tuple[int, int]]
     side_data: dict[str, bytes]
@@ -118,30 +125,69 @@ def decode_some(
     *,
     side_data: dict[str, bytes],
     max_pixels: int,
+    fast: bool,
 ) -> FramePass:
-    """Frames from the start and after a few seeks. Raises `Undecodable` when there is none."""
+    """Frames from the start and after a few seeks. Raises `Undecodable` when there is none.
+
+    ``fast``: more frames a second than interlaced video has.
+    """
     tally = Tally()
     found: list[VideoFrame] = []
+    windows: list[Verdicts] = []
     with open_source(fd, max_pixels=max_pixels) as container:
         stream: Any = container.streams[index]
         pixels = max(1, stream.codec_context.width * stream.codec_context.height)
         budget = max(2, min(_PROBED_FRAMES, _PROBED_PIXELS // pixels))
         found += _some_frames(container, stream, budget // 2, tally)
+        windows.append(measure(found))
         for n in range(1, _SEEKS + 1):
-            try:
-                container.seek(int(pts[pts.size * n // (_SEEKS + 1)]), stream=stream)
-            except (av.error.FFmpegError, OSError):
+            if not _seek(container, stream, pts, Fraction(n, _SEEKS + 1)):
                 break  # what cannot be sought is still read in order
-            found += _some_frames(container, stream, max(1, budget // (2 * _SEEKS)), tally)
-    if not found:
-        raise _no_frame(fd, index, tally.corrupt, max_pixels=max_pixels)
+            more = _some_frames(container, stream, max(1, budget // (2 * _SEEKS)), tally)
+            windows.append(measure(more))
+            found += more
+        if not found:
+            raise _no_frame(fd, index, tally.corrupt, max_pixels=max_pixels)
+        flagged = sum(frame.interlaced_frame for frame in found) / len(found)
+        if _may_be_interlaced(found[0], windows, fast=fast, flagged=flagged > 0):
+            windows = []
+            for n in range(_SCAN_WINDOWS):
+                if not _seek(container, stream, pts, Fraction(2 * n + 1, 2 * _SCAN_WINDOWS)):
+                    break
+                frames = _some_frames(container, stream, min(budget, _SCAN_FRAMES), tally)
+                windows.append(measure(frames))
     return FramePass(
         first=found[0],
-        interlaced=sum(frame.interlaced_frame for frame in found) / len(found),
+        flagged=flagged,
+        scan=judge(windows),
         captions=any(SideDataType.A53_CC in frame.side_data for frame in found),
         sizes=frozenset((frame.width, frame.height) for frame in found),
         side_data=_frame_side_data(found[0]) | side_data,
     )
+
+
+def _seek(
+    container: InputContainer, stream: VideoStream, pts: NDArray[np.int64], share: Fraction
+) -> bool:
+    try:
+        container.seek(int(pts[int(pts.size * share)]), stream=stream)
+    except (av.error.FFmpegError, OSError):
+        return False
+    return True
+
+
+def _may_be_interlaced(
+    first: VideoFrame, windows: Sequence[Verdicts], *, fast: bool, flagged: bool
+) -> bool:
+    """Whether a longer look is worth it: something says so, or too little moved to tell."""
+    if flagged:
+        return True
+    if fast or first.height > _TALLEST_INTERLACED:
+        return False
+    if first.height < LEAST_LINES:
+        return False
+    scan = judge(windows)
+    return scan.combed > 0 or scan.order is FieldOrder.UNKNOWN
 
 
 def _some_frames(

@@ -11,18 +11,16 @@ Turning comes after scaling, where the format is known and the picture no larger
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
-from av.error import BlockingIOError as NothingYet
-from av.error import EOFError as End
 from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 
 from framegate.domain.media import Crop, HdrKind, Rotation, VideoFacts
+from framegate.media.filters import Shape, shape_of, source, then
 
 SCALER = "bicubic"  # FFmpeg's own default; sharper than bilinear for 0.3 ms more at 1080p
 
@@ -93,7 +91,7 @@ class PictureGraph:
         self._rotation = video.rotation
         self._rungs = tuple(rungs)
         self._time_base = 1 / frame_rate
-        self._shape: tuple[int, int, str] | None = None
+        self._shape: Shape | None = None
         self._coded = (video.width, video.height)
         self._graph: Graph | None = None
         self._source: FilterContext | None = None
@@ -101,25 +99,19 @@ class PictureGraph:
 
     def process(self, frame: VideoFrame) -> list[VideoFrame]:
         """One picture per rung, with the frame's PTS and picture type."""
-        shape = (frame.width, frame.height, frame.format.name)
+        shape = shape_of(frame)
         if shape != self._shape:
             self._build(shape)
         assert self._source is not None
         self._source.push(frame)
         return [sink.pull() for sink in self._sinks]  # type: ignore[misc]
 
-    def _build(self, shape: tuple[int, int, str]) -> None:
-        width, height, pixel_format = shape
+    def _build(self, shape: Shape) -> None:
+        width, height, _ = shape
         graph = Graph()
         graph.threads = 1  # the encoders have the other cores
         colour = self._colour
-        last = self._source = graph.add(
-            "buffer",
-            video_size=f"{width}x{height}",
-            pix_fmt=pixel_format,
-            time_base=str(self._time_base),
-            pixel_aspect="1/1",
-        )
+        last = self._source = source(graph, shape, self._time_base)
         said = f"range={'pc' if colour.full_range else 'tv'}:color_primaries={colour.primaries}"
         said += f":color_trc={colour.transfer}:colorspace={colour.matrix}"
         # what probe settled, over whatever each frame claims
@@ -143,70 +135,10 @@ class PictureGraph:
             ("setparams", "range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709")
         )
         for name, arguments in steps:
-            last = _then(graph, last, name, arguments)
+            last = then(graph, last, name, arguments)
         sinks = _cascade(graph, last, self._rungs)
         graph.configure()
         self._graph, self._sinks, self._shape = graph, sinks, shape
-
-
-class Deinterlacer:
-    """Fields to frames, one frame for each input frame (bwdif), in presentation order.
-
-    Looks one frame back and one ahead, so its input must start two frames early for its output
-    not to depend on where it started.
-    """
-
-    def __init__(self, time_base: Fraction) -> None:
-        self._time_base = time_base
-        self._shape: tuple[int, int, str] | None = None
-        self._graph: Graph | None = None
-
-    def process(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-        """Deinterlace a whole run of frames."""
-        for frame in frames:
-            shape = (frame.width, frame.height, frame.format.name)
-            if shape != self._shape:
-                yield from self._finish()
-                self._build(shape)
-            assert self._graph is not None
-            self._graph.push(frame)
-            yield from self._ready()
-        yield from self._finish()
-
-    def _build(self, shape: tuple[int, int, str]) -> None:
-        graph = Graph()
-        graph.threads = 1
-        source: Any = graph.add(
-            "buffer",
-            video_size=f"{shape[0]}x{shape[1]}",
-            pix_fmt=shape[2],
-            time_base=str(self._time_base),
-            pixel_aspect="1/1",
-        )
-        # one frame per frame (not per field): the frame rate stays; every frame: flags lie
-        bwdif = _then(graph, source, "bwdif", "mode=send_frame:parity=auto:deint=all")
-        _then(graph, bwdif, "buffersink", None)
-        graph.configure()
-        self._graph, self._shape = graph, shape
-
-    def _ready(self) -> Iterator[VideoFrame]:
-        assert self._graph is not None
-        while True:
-            try:
-                frame = self._graph.vpull()
-            except (NothingYet, End):
-                return
-            if frame.pts is not None:  # bwdif counts in half ticks, for when it gives both fields
-                halves = Fraction(frame.time_base.numerator, frame.time_base.denominator)
-                frame.pts = round(frame.pts * halves / self._time_base)
-            frame.time_base = self._time_base
-            yield frame
-
-    def _finish(self) -> Iterator[VideoFrame]:
-        if self._graph is not None:
-            self._graph.push(None)
-            yield from self._ready()
-            self._graph = None
 
 
 def _cascade(graph: Graph, top: FilterContext, rungs: Sequence[Size]) -> tuple[FilterContext, ...]:
@@ -223,7 +155,7 @@ def _cascade(graph: Graph, top: FilterContext, rungs: Sequence[Size]) -> tuple[F
             made.append(scaler)
         children = parents.count(index) - (index == 0)  # the top rung is named as its own parent
         if children:
-            made[index] = _then(graph, made[index], "split", str(children + 1))
+            made[index] = then(graph, made[index], "split", str(children + 1))
         sink = graph.add("buffersink")
         made[index].link_to(sink, 0, 0)
         free.append(list(range(1, children + 1)))
@@ -244,9 +176,3 @@ def _turn(rotation: Rotation) -> list[tuple[str, str]]:
     turns = {0: [], 90: [("transpose", "clock")], 180: [("hflip", ""), ("vflip", "")]}
     turns[270] = [("transpose", "cclock")]
     return steps + turns[rotation.clockwise_deg]
-
-
-def _then(graph: Graph, last: FilterContext, name: str, arguments: str | None) -> FilterContext:
-    node = graph.add(name, arguments or None)
-    last.link_to(node)
-    return node

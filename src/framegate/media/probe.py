@@ -21,6 +21,7 @@ from framegate.domain.media import (
     AudioFacts,
     FieldOrder,
     MediaFacts,
+    Telecine,
     TextFacts,
     VideoFacts,
 )
@@ -41,6 +42,11 @@ from framegate.media.refusals import (
 from framegate.media.timing import Timing, distinct, leaps, measure_timing
 from framegate.media.tracks import Selection, audio_facts, codec_name, select, text_facts
 from framegate.security.sandbox import Call
+
+FASTEST_INTERLACED = 31
+"""Frames a second of interlaced video are at most 30."""
+
+_NTSC_NEAR = Fraction(2, 1000)  # 30 and 30000/1001, as measured by coarse clocks
 
 KEYFRAMES_MOST = 20_000
 """All-intra sources have a keyframe each frame; seeking needs no more than this many."""
@@ -137,7 +143,12 @@ def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
     timing = _timing(pts, claims, seen)
     check_length(timing.duration, 1, pixels=0, size_bytes=size_bytes, limits=limits)
     frames = decode_some(
-        fd, claims.index, pts, side_data=claims.side_data, max_pixels=limits.max_pixels
+        fd,
+        claims.index,
+        pts,
+        side_data=claims.side_data,
+        max_pixels=limits.max_pixels,
+        fast=timing.frame_rate.measured > FASTEST_INTERLACED,
     )
     pixels = frames.first.width * frames.first.height
     check_length(
@@ -263,7 +274,7 @@ def _video(
         colour=colour,
         hdr=hdr,
         field_order_claimed=claims.field_order,
-        interlaced_measured=frames.interlaced,
+        interlaced_measured=frames.scan.combed,
         frame_rate=timing.frame_rate,
         time_base=claims.time_base,
         start=int(pts[0]) * claims.time_base,
@@ -273,7 +284,19 @@ def _video(
         frames_measured=len(seen.pts),
         keyframes=_thin(sorted(set(seen.keyframes))),
         has_b_frames=seen.reordered,
+        interlaced_flagged=frames.flagged,
+        field_order_measured=frames.scan.order,
+        telecine=_telecine(timing, frames),
     )
+
+
+def _telecine(timing: Timing, frames: FramePass) -> Telecine:
+    if timing.pulldown:
+        return Telecine.FLAGS
+    rate = timing.frame_rate
+    if frames.scan.telecine and not rate.variable and abs(rate.measured / 30 - 1) < _NTSC_NEAR:
+        return Telecine.PICTURES
+    return Telecine.NONE
 
 
 def _extent(video: VideoFacts, audio: tuple[AudioFacts, ...]) -> tuple[Fraction, Fraction]:

@@ -27,15 +27,19 @@ from framegate.media.container import (
 
 
 def frames_within(
-    fd: int, grid: Grid, spans: Sequence[tuple[int, int]], *, max_pixels: int
+    fd: int, grid: Grid, spans: Sequence[tuple[int, int]], *, max_pixels: int, step: int = 1
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """(output frame number, picture) of all frames inside ``spans`` (first, end), in order."""
+    """(output frame number, picture) of all frames inside ``spans`` (first, end), in order.
+
+    ``step``: of how many frames of the grid the rendition shows one (`Rendition.step`).
+    """
     with open_source(fd, max_pixels=max_pixels, formats=WORK_FORMATS) as container:
         stream = container.streams.video[0]
         tally = Tally()
         for gop in _gops(container, stream, tally):
             first = frame_number(gop[0], grid)
-            if not any(start < first + len(gop) and end > first for start, end in spans):
+            after = first + step * len(gop)
+            if not any(start < after and end > first for start, end in spans):
                 continue
             for frame in decode_packets(gop, stream, tally=tally):
                 number = frame_number(frame, grid)

@@ -22,15 +22,21 @@ _VARIES = Fraction(2, 100)
 _MOSTLY = 0.9  # share of ordinary intervals that makes a track steady with gaps
 LEAP_S = 10
 LEAP_FRAMES = 20
+FILM_RATES = (Fraction(24000, 1001), Fraction(24))
+FIELDS_OF_FILM = 2.5  # fields that a frame of film lasts, on average
+PULLDOWN_LEAST = 8  # intervals that show that two and three fields alternate
 _PLAIN = 10_000  # largest denominator of a rate that is a number and not an average
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """``duration`` from the first timestamp to the end of the last frame, s."""
+    """``duration`` from the first timestamp to the end of the last frame, s. ``pulldown``: frames
+    last two and three fields in turn; the rate is then the film's, and not variable.
+    """
 
     frame_rate: FrameRate
     duration: Fraction
+    pulldown: bool = False
 
 
 def distinct(pts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -67,6 +73,10 @@ def measure_timing(
         rate = _constant_rate(pts, time_base, claimed)
         nominal = 1 / (rate * time_base)
         span = (int(pts.size) - 1) * nominal  # the rate is exact, the timestamps are rounded
+    elif (film := _film_rate(pts, time_base)) is not None:
+        length = int(pts.size) / film
+        interval = FrameRate(claimed, film, False, low * time_base, high * time_base)
+        return Timing(interval, length, pulldown=True)
     elif np.count_nonzero(np.abs(intervals - float(median)) <= 1) >= _MOSTLY * intervals.size:
         # a steady clock that lost some frames: the rest still lies on its grid
         rate = _gappy_rate(pts, time_base, claimed, median)
@@ -127,6 +137,23 @@ def _constant_rate(
         if rate > 0 and _fits(pts, 1 / (rate * time_base)):
             return rate
     return exact
+
+
+def _film_rate(pts: NDArray[np.int64], time_base: Fraction) -> Fraction | None:
+    """24 or 24000/1001 where frames last two and three fields in turn (soft 3:2 pulldown)."""
+    intervals = np.diff(pts).astype(np.float64)
+    field = float(intervals.mean()) / FIELDS_OF_FILM
+    rate = 1 / (FIELDS_OF_FILM * Fraction(field) * time_base)
+    near = min(FILM_RATES, key=lambda one: abs(one - rate))
+    if intervals.size < PULLDOWN_LEAST or abs(near / rate - 1) > _VARIES:
+        return None
+    counts = np.rint(intervals / field)
+    close = np.abs(intervals - counts * field) <= 1 + field / 10
+    regular = close & ((counts == 2) | (counts == 3))  # noqa: PLR2004 - fields of a frame
+    turns = counts[1:] != counts[:-1]
+    if regular.mean() < _MOSTLY or turns.mean() < _MOSTLY:
+        return None
+    return near
 
 
 def _gappy_rate(

@@ -7,6 +7,8 @@ The reference is what the top rung's encoder was given: same frame for each slot
 crop, turn and colours. Every rung is compared at the top rung's size, scaled up bicubically as a
 player would, which is how VMAF's default model (vmaf_v0.6.1, built into libvmaf) is meant.
 
+A rung of half the rate is scored where it shows a frame of its own.
+
 Each scored frame is given with its neighbours, so that it has the motion that it has in the whole
 video (see `framegate.media.libvmaf`). All rungs share one scorer: 100 MB at 1080p.
 """
@@ -50,8 +52,9 @@ def measure(call: Call) -> dict[str, Any]:
             for number, around in _reference(call, work, run[0].first, last, size):
                 if number in wanted:
                     for rung in rungs:
-                        scorer.add(*around.of(rung.shown(number)))
-                        added.append((rung, number))
+                        if number % rung.step == 0:
+                            scorer.add(*around.of(rung.shown(number)))
+                            added.append((rung, number))
                 passed += 1
                 call.emit({"frames": passed})
         for (rung, number), score in zip(added, scorer.scores(), strict=True):
@@ -96,7 +99,7 @@ def _reference(
         grid=work.grid,
         chunk=Chunk(0, start, end - start),
         renditions=work.renditions,
-        deinterlace=work.deinterlace,
+        fields=work.fields,
     )
     graph = PictureGraph(work.video, [Size(*size)], work.grid.frame_rate)
     pictures = (graph.process(frame)[0] for frame in grid_frames(call, chunk, SourceCount()))
@@ -126,12 +129,14 @@ class _Rung:
         self, call: Call, rendition: Rendition, work: VmafWork, size: tuple[int, int]
     ) -> None:
         self._name = rendition.name
+        self.step = rendition.step(work.grid)
         spans = [(run[0].first, run[-1].first + run[-1].frames) for run in _runs(work.windows)]
         self._frames = frames_within(
             call.fd(f"in.{rendition.name}"),
             work.grid,
             spans,
             max_pixels=decoder_pixels(rendition.width, rendition.height),
+            step=self.step,
         )
         self._size = size
         self._scale = VideoReformatter()
@@ -147,9 +152,11 @@ class _Rung:
         )
 
     def windows(self, windows: Sequence[Window]) -> Iterator[QualityWindow]:
-        """Mean and minimum of each window."""
+        """Mean and minimum of each window in which this rung shows one of the scored frames."""
         for window in windows:
-            scores = [self.scores[number] for number in window.scored()]
+            scores = [self.scores[n] for n in window.scored() if n % self.step == 0]
+            if not scores:
+                continue
             yield QualityWindow(
                 self._name,
                 window.first,

@@ -9,21 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from framegate.domain.ladder import AudioRendition, Change, Rendition
-from framegate.domain.media import AudioFacts, FieldOrder, HdrKind, MediaFacts, VideoFacts
+from framegate.domain.ladder import AudioRendition, Change, Fields, FieldWork, Rendition
+from framegate.domain.media import (
+    AudioFacts,
+    FieldOrder,
+    HdrKind,
+    MediaFacts,
+    Telecine,
+    VideoFacts,
+)
 
 OUTPUT_BITS = 8
 OUTPUT_CHROMA = "420"
-STEREO = 2
 
 
 def changes(
-    facts: MediaFacts, rate: Fraction, top: Rendition, audio: Sequence[AudioRendition]
+    facts: MediaFacts,
+    fields: Fields,
+    rungs: Sequence[Rendition],
+    audio: Sequence[AudioRendition],
 ) -> tuple[Change, ...]:
-    """In the order of a reader's interest: time, picture, sound. ``top`` is the largest rung."""
+    """In the order of a reader's interest: time, picture, sound. ``rungs``: smallest first."""
     return (
-        *_frame_rate(facts.video, rate),
-        *_picture(facts.video, top),
+        *_frame_rate(facts.video, fields, rungs),
+        *_picture(facts.video, rungs[-1]),
+        *_scan(facts.video, fields),
         *_sound(facts.audio, audio),
     )
 
@@ -31,25 +41,45 @@ def changes(
 def note(change: Change) -> str:
     """A change in a line; pictures need no subject."""
     line = f"{change.source} to {change.output}"
-    return f"{change.what}: {line}" if change.what.startswith("Sound") else line
+    told = change.what.startswith(("Sound", "Frame rate of"))
+    return f"{change.what}: {line}" if told else line
 
 
-def is_interlaced(video: VideoFacts) -> bool:
-    """Whether the picture is to be deinterlaced: the frames' own flags outweigh the header."""
-    claimed = video.field_order_claimed in (FieldOrder.TOP_FIRST, FieldOrder.BOTTOM_FIRST)
-    return video.interlaced_measured > (0.1 if claimed else 0.5)
-
-
-def _frame_rate(video: VideoFacts, rate: Fraction) -> Iterable[Change]:
-    source = video.frame_rate
+def _frame_rate(video: VideoFacts, fields: Fields, rungs: Sequence[Rendition]) -> Iterable[Change]:
+    source, rate = video.frame_rate, rungs[-1].frame_rate
     if source.variable:
         low, high = 1 / source.longest_interval, 1 / source.shortest_interval
         said = f"VFR {float(low):.4g}-{float(high):.4g} fps"
+    elif fields.work is FieldWork.FILM:
+        said = f"{_fps(source.measured)} by 3:2 pulldown"
+    elif video.telecine is Telecine.FLAGS:
+        said = "film with flags that repeat fields"
+    elif fields.work is FieldWork.FIELDS:
+        said = f"{_fps(source.measured)} of two fields"
     elif source.measured > rate * Fraction(3, 2):  # every second, third … frame is kept
-        said = f"{float(source.measured):.5g} fps"
+        said = _fps(source.measured)
     else:
-        return
-    yield Change("Frame rate", said, f"{float(rate):.5g} fps")
+        said = ""
+    if said:
+        yield Change("Frame rate", said, _fps(rate))
+    slow = [rung for rung in rungs if rung.frame_rate < rate]
+    if slow:
+        names = ", ".join(rung.name for rung in slow)
+        yield Change(f"Frame rate of {names}", _fps(rate), _fps(slow[0].frame_rate))
+
+
+def _fps(rate: Fraction) -> str:
+    return f"{float(rate):.5g} fps"
+
+
+def _scan(video: VideoFacts, fields: Fields) -> Iterable[Change]:
+    if fields.work in (FieldWork.FRAMES, FieldWork.FIELDS):
+        order = "" if fields.order is FieldOrder.UNKNOWN else f", {fields.order.value}"
+        yield Change("Scan", f"interlaced{order}", "progressive")
+    elif fields.work is FieldWork.FILM:
+        yield Change("Scan", "telecined", "the film's own pictures")
+    elif video.interlaced_flagged > 1 / 2 and video.telecine is Telecine.NONE:
+        yield Change("Scan", "flagged interlaced, yet progressive", "progressive")
 
 
 def _picture(video: VideoFacts, top: Rendition) -> Iterable[Change]:
@@ -68,8 +98,6 @@ def _picture(video: VideoFacts, top: Rendition) -> Iterable[Change]:
         ratio = video.sample_aspect
         yield Change("Pixels", f"{ratio.numerator}:{ratio.denominator} pixels", _pixels(top))
     yield from _colour(video)
-    if is_interlaced(video):
-        yield Change("Scan", "interlaced", "progressive")
 
 
 def _pixels(top: Rendition) -> str:
@@ -90,14 +118,26 @@ def _colour(video: VideoFacts) -> Iterable[Change]:
         shape = "RGB" if video.chroma == "rgb" else ":".join(video.chroma)
         yield Change("Colour detail", shape, ":".join(OUTPUT_CHROMA))
     if video.has_alpha:
-        yield Change("Transparency", "alpha channel", "opaque picture")
+        yield Change("Transparency", "alpha channel", "over black")
 
 
 def _sound(tracks: Sequence[AudioFacts], audio: Sequence[AudioRendition]) -> Iterable[Change]:
-    for track, made in zip(tracks, audio, strict=True):
+    """The gain is told by the encode, which measures first."""
+    by_index = {track.index: track for track in tracks}
+    surround = {made.source_index for made in audio if made.is_surround}
+    for made in audio:
+        track = by_index[made.source_index]
+        if made.is_surround:
+            if track.channels != made.channels:
+                yield Change(f"Sound, {made.label} in 5.1", track.layout, "5.1")
+            continue
         what = f"Sound, {made.label}"
-        if track.channels != STEREO:
-            yield Change(what, track.layout, "stereo")
+        if track.channels == 1:
+            yield Change(what, track.layout, "stereo, the same on both sides")
+        elif track.channels != made.channels:
+            mixed = "stereo (ITU-R BS.775, without the low-frequency channel)"
+            both = f"{mixed}, and 5.1" if made.source_index in surround else mixed
+            yield Change(what, track.layout, both)
         if track.sample_rate != made.sample_rate:
             yield Change(
                 what, f"{track.sample_rate / 1000:g} kHz", f"{made.sample_rate / 1000:g} kHz"

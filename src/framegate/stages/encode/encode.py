@@ -70,7 +70,7 @@ def chunk_work(facts: MediaFacts, plan: EncodePlan, chunk: Chunk) -> ChunkWork:
         grid=plan.grid,
         chunk=chunk,
         renditions=plan.renditions,
-        deinterlace=plan.deinterlace,
+        fields=plan.fields,
     )
 
 
@@ -175,8 +175,8 @@ def join_rendition(
     if len(headers) != 1:
         raise Internal(f"{rendition.name} cannot be joined", "the chunks' codec headers differ")
     work = JoinWork(
-        frame_rate=plan.grid.frame_rate,
-        frames=plan.grid.frames,
+        frame_rate=rendition.frame_rate,
+        frames=plan.grid.frames // rendition.step(plan.grid),
         chunk_bytes=tuple(file.size_bytes for file in files),
         reorder_frames=max(part.reorder_frames for part in parts),
         extradata_sha256=headers.pop(),
@@ -207,46 +207,7 @@ def join_rendition(
         size_bytes=finished.size_bytes,
         bitrate_mean=round(8 * sum(sizes) / length),
         bitrate_peak=_peak(sizes, plan),
-        frames=plan.grid.frames,
-    )
-
-
-def encode_audio(
-    context: StageContext, fd: int, facts: MediaFacts, plan: EncodePlan, audio: AudioRendition
-) -> EncodedAudio | None:
-    """One audio track, whole: ``audio/<name>.mp4``. None when nothing of it can be decoded."""
-    length = plan.grid.frames / plan.grid.frame_rate
-    work = AudioWork(
-        audio=audio,
-        video_start=facts.video.start,
-        samples=round(length * audio.sample_rate),
-        max_pixels=facts.video.decoder_pixels,
-    )
-    path = context.work / AUDIO / f"{audio.name}.mp4"
-    with writing(path.name), reopened(fd) as source:
-        make_folder(path.parent)
-        try:
-            with atomic_file(path) as out:
-                answer = context.sandbox.run(
-                    "framegate.media.audio:encode",
-                    codec.dump(work),
-                    fds={"source": source, "out": out.fileno()},
-                    limits=Limits(
-                        memory_bytes=2 << 30,
-                        cpu_s=3600 + int(length),
-                        wall_s=3600.0 + float(length),
-                        file_bytes=int(2 * audio.bitrate / 8 * length) + SLACK_BYTES,
-                    ),
-                )
-        except Undecodable:
-            return None
-    finished = _file(context.work, path, audio.name)
-    return EncodedAudio(
-        audio=audio,
-        path=finished.path,
-        sha256=finished.sha256,
-        size_bytes=finished.size_bytes,
-        priming_samples=codec.load(AudioDone, answer).priming_samples,
+        frames=work.frames,
     )
 
 

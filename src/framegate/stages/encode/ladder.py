@@ -22,7 +22,7 @@ and by sqrt(fps / 30) above 30 fps. The buffer is two seconds of the ceiling, on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import ceil, sqrt
 
@@ -36,8 +36,8 @@ from framegate.domain.ladder import (
 )
 from framegate.domain.media import MediaFacts, VideoFacts
 from framegate.errors import UnsupportedInput
-from framegate.stages.encode.changes import changes, is_interlaced, note
-from framegate.stages.encode.rate import output_rate
+from framegate.stages.encode.changes import changes, note
+from framegate.stages.encode.rate import field_work, output_rate, rung_step
 from framegate.stages.encode.sound import plan_audio
 
 STANDARD_LINES = (360, 480, 720, 1080, 1440, 2160)
@@ -91,8 +91,9 @@ def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
             "they cannot be converted to BT.709 here",
             "Export the video as BT.709 or BT.2020",
         )
-    rate = output_rate(video.frame_rate)
-    grid = _grid(video, rate)
+    lines = min(options.max_short_side, video.display_width, video.display_height)
+    fields = field_work(video, lines)
+    rate = output_rate(video, fields, lines)
     renditions = tuple(
         _rendition(name, (width, height), aspect, rate, options)
         for name, width, height, aspect in _sizes(
@@ -106,21 +107,24 @@ def plan(facts: MediaFacts, options: EncodeOptions) -> EncodePlan:
             "Use --codec h264",
         )
     audio = plan_audio(facts.audio, options)
-    told = changes(facts, rate, renditions[-1], audio)
+    told = changes(facts, fields, renditions, audio)
+    grid = _grid(video, rate, renditions)
     return EncodePlan(
         renditions=renditions,
         audio=audio,
         grid=grid,
         chunks=_chunks(grid, options.chunk_s),
-        deinterlace=is_interlaced(video),
+        fields=fields,
         notes=tuple(note(change) for change in told),
         changes=told,
     )
 
 
-def _grid(video: VideoFacts, rate: Fraction) -> Grid:
-    gop = max(1, round(GOP_S * rate))
-    frames = max(1, round(video.duration_measured * rate))
+def _grid(video: VideoFacts, rate: Fraction, rungs: Sequence[Rendition]) -> Grid:
+    """Of whole pictures of the slowest rung, so that all rungs cut and end at the same instants."""
+    step = int(max(rate / rung.frame_rate for rung in rungs))
+    gop = step * max(1, round(GOP_S * rate / step))
+    frames = step * max(1, round(video.duration_measured * rate / step))
     return Grid(frame_rate=rate, frames=frames, gop_frames=gop, segment_frames=SEGMENT_GOPS * gop)
 
 
@@ -195,7 +199,8 @@ def _rendition(
 ) -> Rendition:
     codec = options.codec
     width, height = size
-    ceiling = _ceiling(codec, width, height, rate)
+    own = rate / rung_step(rate, int(name.removesuffix("p")))
+    ceiling = _ceiling(codec, width, height, own)
     return Rendition(
         name=name,
         width=width,
@@ -205,7 +210,7 @@ def _rendition(
         maxrate=ceiling,
         bufsize_bits=GOP_S * ceiling,
         preset=options.preset or DEFAULT_PRESET[codec],
-        frame_rate=rate,
+        frame_rate=own,
         sample_aspect=aspect,
     )
 

@@ -86,7 +86,7 @@ def prove(
         video=video,
         grid=plan.grid,
         renditions=tuple(encoded.rendition for encoded in videos),
-        deinterlace=plan.deinterlace,
+        fields=plan.fields,
         windows=windows,
     )
     frames = sum(window.frames for window in windows)

@@ -1,11 +1,24 @@
-"""The output's constant frame rate from the source's, whatever that is. Pure."""
+"""What the output's pictures are made of, and how many there are a second. Pure.
+
+Every output has a constant rate. What video engineers expect of each kind of source:
+
+- constant: its exact rate (24000/1001 stays 24000/1001), up to `MAX_RATE`; above, every second,
+  third … picture;
+- interlaced: a picture for each field (25 frames become 50 pictures), where that many are allowed:
+  half of the motion is thrown away otherwise;
+- 3:2 telecined film: the film's own pictures, 24000/1001 a second;
+- variable: the nearest standard rate (decision 5).
+
+Rungs of `LOW_LINES` and below take every second picture above `LOW_RATE`.
+"""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import ceil
 
-from framegate.domain.media import FrameRate
+from framegate.domain.ladder import Fields, FieldWork
+from framegate.domain.media import INTERLACED_LEAST, FieldOrder, FrameRate, Telecine, VideoFacts
 
 STANDARD_RATES = tuple(
     Fraction(n, d)
@@ -21,32 +34,79 @@ MOST_DROPPED = Fraction(3, 2)
 """How far the densest frames of a variable rate may lie above its mean to be its grid: a camera
 that drops every third frame. A lone short interval is no grid."""
 
+LOW_LINES = 360
+LOW_RATE = Fraction(30)
+"""The most pictures a second for `LOW_LINES` and below, as Apple's HLS Authoring Specification has
+it: bits are better spent on sharpness there, and weak devices play these rungs."""
 
-def output_rate(rate: FrameRate) -> Fraction:
-    """Output frame rate: the source's where it is constant and not above `MAX_RATE`."""
-    measured = rate.measured
-    if rate.variable:
-        return _constant(measured, 1 / rate.shortest_interval)
-    chosen = measured
-    for candidate in (rate.claimed, *STANDARD_RATES):
-        # containers with millisecond ticks measure 23.976 as 23.98: the claim or the standard
-        # rate that it stands for is the exact one
-        if candidate and abs(candidate - measured) < candidate * RATE_TOLERANCE / 2:
-            chosen = candidate
-            break
-    else:
-        chosen = measured.limit_denominator(1001)
-    if chosen > MAX_RATE:
-        return chosen / ceil(chosen / MAX_RATE)  # every second, third … frame: even motion
-    return chosen
+FILM = Fraction(4, 5)  # pictures that make a frame of 3:2 pulldown
 
 
-def _constant(mean: Fraction, peak: Fraction) -> Fraction:
-    """The constant rate for a variable one: the grid that frames were dropped from, where the
-    densest frames show it; else the standard rate at or above the mean, so that few are lost.
+def field_work(video: VideoFacts, lines: int) -> Fields:
+    """What to do about fields. ``lines`` are the largest rung's, on its short side.
+
+    The measure counts; flags only where nothing moved enough to be measured.
     """
-    near = min(STANDARD_RATES, key=lambda standard: (abs(standard - peak), standard))
+    order = video.field_order_measured
+    if order not in (FieldOrder.TOP_FIRST, FieldOrder.BOTTOM_FIRST):
+        order = video.field_order_claimed
+    if order is FieldOrder.PROGRESSIVE:
+        order = FieldOrder.UNKNOWN
+    if video.telecine is Telecine.PICTURES:
+        return Fields(FieldWork.FILM, order)
+    if video.interlaced_measured >= INTERLACED_LEAST:
+        rate = video.frame_rate
+        pictures = 2 * _exact(rate)
+        doubled = not rate.variable and pictures <= MAX_RATE and _low(pictures, lines) == pictures
+        return Fields(FieldWork.FIELDS if doubled else FieldWork.FRAMES, order)
+    still = video.field_order_measured is FieldOrder.UNKNOWN
+    if still and video.interlaced_flagged > 1 / 2 and video.telecine is Telecine.NONE:
+        return Fields(FieldWork.FRAMES, order)
+    return Fields()
+
+
+def output_rate(video: VideoFacts, fields: Fields, lines: int) -> Fraction:
+    """Pictures a second of the largest rung, which has ``lines`` lines on its short side."""
+    rate = video.frame_rate
+    chosen = _constant(rate) if rate.variable else _exact(rate)
+    if fields.work is FieldWork.FILM:
+        chosen *= FILM
+    elif fields.work is FieldWork.FIELDS:
+        chosen *= 2
+    if chosen > MAX_RATE:
+        chosen /= ceil(chosen / MAX_RATE)  # even motion
+    return _low(chosen, lines)
+
+
+def rung_step(rate: Fraction, lines: int) -> int:
+    """Of how many pictures of the grid a rung of ``lines`` lines takes one."""
+    return int(rate / _low(rate, lines))
+
+
+def _low(rate: Fraction, lines: int) -> Fraction:
+    return rate / ceil(rate / LOW_RATE) if lines <= LOW_LINES else rate
+
+
+def _exact(rate: FrameRate) -> Fraction:
+    """Containers with millisecond ticks measure 23.976 as 23.98: the claim, or the standard rate
+    that it stands for, is the exact one.
+    """
+    for candidate in (rate.claimed, *STANDARD_RATES):
+        if candidate and abs(candidate - rate.measured) < candidate * RATE_TOLERANCE / 2:
+            return candidate
+    return rate.measured.limit_denominator(1001)
+
+
+def _constant(rate: FrameRate) -> Fraction:
+    """The constant rate for a variable one: the grid that frames were dropped from, where the
+    densest frames show it; else the standard rate nearest to the mean, by ratio.
+    """
+    mean, peak = rate.measured, 1 / rate.shortest_interval
+    near = _nearest(peak)
     if abs(near - peak) <= near * RATE_TOLERANCE and peak <= mean * MOST_DROPPED:
         return near
-    enough = [rate for rate in STANDARD_RATES if rate >= mean * (1 - RATE_TOLERANCE)]
-    return min(enough, default=max(STANDARD_RATES))
+    return _nearest(mean)
+
+
+def _nearest(rate: Fraction) -> Fraction:
+    return min(STANDARD_RATES, key=lambda one: (max(one / rate, rate / one), one))

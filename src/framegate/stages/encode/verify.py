@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from framegate.domain.ladder import EncodePlan
+from framegate.domain.ladder import EncodePlan, Grid, Rendition
 from framegate.domain.layout import MASTER, MPD
 from framegate.domain.package import PackagedTrack, TrackKind
 from framegate.errors import Internal
@@ -53,8 +53,8 @@ def verify(out: Path, plan: EncodePlan) -> tuple[PackagedTrack, ...]:
     videos = [_find(by_track, rendition.name) for rendition in plan.renditions]
     audios = [_find(by_track, audio.name) for audio in plan.audio]
     _require(len(by_track) == len(videos) + len(audios), "a track is not in the plan")
-    for track in videos:
-        _check_grid(track, plan)
+    for track, rendition in zip(videos, plan.renditions, strict=True):
+        _check_grid(track, plan.grid, rendition)
     for track in audios:
         _check_audio(track, plan)
     _check_dash(out, [*videos, *audios])
@@ -103,8 +103,7 @@ def _check_references(out: Path, folder: str, uris: Iterable[str]) -> None:
         _require(path.is_file() and path.stat().st_size > 0, f"{uri!r} is missing or empty")
 
 
-def _check_grid(track: _Track, plan: EncodePlan) -> None:
-    grid = plan.grid
+def _check_grid(track: _Track, grid: Grid, rendition: Rendition) -> None:
     step = Fraction(grid.segment_frames) / grid.frame_rate
     for index, times in enumerate(track.times):
         _require(times.first_is_sync, f"{track.name} segment {index + 1} starts without a keyframe")
@@ -114,7 +113,8 @@ def _check_grid(track: _Track, plan: EncodePlan) -> None:
             f" not {float(index * step):.6f} s",
         )
     frames = sum(times.samples for times in track.times)
-    _require(frames == grid.frames, f"{track.name} has {frames} of {grid.frames} frames")
+    wanted = grid.frames // rendition.step(grid)
+    _require(frames == wanted, f"{track.name} has {frames} of {wanted} frames")
     _check_duration(track, Fraction(grid.frames) / grid.frame_rate, 1 / grid.frame_rate)
 
 
