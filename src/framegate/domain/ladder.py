@@ -7,8 +7,6 @@ from enum import StrEnum
 from fractions import Fraction
 
 from framegate.domain.media import FieldOrder
-from framegate.domain.pertitle import LadderMode, TitleLadder
-from framegate.domain.sound import AudioCodec, AudioPurpose, Levelled, LoudnessMode
 
 
 class VideoCodec(StrEnum):
@@ -58,17 +56,13 @@ class Rendition:
     frame_rate: Fraction
     sample_aspect: Fraction = Fraction(1)  # x width / height is the same in all rungs of a ladder
 
-
-@dataclass(frozen=True, slots=True)
-class AudioRendition:
     def step(self, grid: Grid) -> int:
         """Grid frames to one of this rendition: it shows every ``step``-th of them."""
         return int(grid.frame_rate / self.frame_rate)
 
 
-STEREO_GROUP, SURROUND_GROUP = "audio", "surround"
-"""Audio renditions that a viewer can choose between lie in one group; a player takes a group."""
-
+@dataclass(frozen=True, slots=True)
+class AudioRendition:
     """One audio track of the package."""
 
     name: str  # of its folder and playlist
@@ -113,18 +107,6 @@ class Change:
     output: str  # "30 fps"
 
 
-@dataclass(frozen=True, slots=True)
-class EncodePlan:
-    """Pure function of probe facts and encode options; hashed into each chunk's identity."""
-
-    renditions: tuple[Rendition, ...]
-    audio: tuple[AudioRendition, ...]
-    grid: Grid
-    chunks: tuple[Chunk, ...]
-    fields: Fields = Fields()
-    notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
-    changes: tuple[Change, ...] = ()  # the notes taken apart
-
 class FieldWork(StrEnum):
     """What is done about fields before anything else."""
 
@@ -141,6 +123,18 @@ class Fields:
     work: FieldWork = FieldWork.KEEP
     order: FieldOrder = FieldOrder.UNKNOWN
 
+
+@dataclass(frozen=True, slots=True)
+class EncodePlan:
+    """Pure function of probe facts and encode options; hashed into each chunk's identity."""
+
+    renditions: tuple[Rendition, ...]
+    audio: tuple[AudioRendition, ...]
+    grid: Grid
+    chunks: tuple[Chunk, ...]
+    fields: Fields = Fields()
+    notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
+    changes: tuple[Change, ...] = ()  # the notes taken apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,6 +211,45 @@ def join_rendition(
     )
 
 
+def encode_audio(
+    context: StageContext, fd: int, facts: MediaFacts, plan: EncodePlan, audio: AudioRendition
+) -> EncodedAudio | None:
+    """One audio track, whole: ``audio/<name>.mp4``. None when nothing of it can be decoded."""
+    length = plan.grid.frames / plan.grid.frame_rate
+    work = AudioWork(
+        audio=audio,
+        video_start=facts.video.start,
+        samples=round(length * audio.sample_rate),
+        max_pixels=facts.video.decoder_pixels,
+    )
+    path = context.work / AUDIO / f"{audio.name}.mp4"
+    with writing(path.name), reopened(fd) as source:
+        make_folder(path.parent)
+        try:
+            with atomic_file(path) as out:
+                answer = context.sandbox.run(
+                    "framegate.media.audio:encode",
+                    codec.dump(work),
+                    fds={"source": source, "out": out.fileno()},
+                    limits=Limits(
+                        memory_bytes=2 << 30,
+                        cpu_s=3600 + int(length),
+                        wall_s=3600.0 + float(length),
+                        file_bytes=int(2 * audio.bitrate / 8 * length) + SLACK_BYTES,
+                    ),
+                )
+        except Undecodable:
+            return None
+    finished = _file(context.work, path, audio.name)
+    return EncodedAudio(
+        audio=audio,
+        path=finished.path,
+        sha256=finished.sha256,
+        size_bytes=finished.size_bytes,
+        priming_samples=codec.load(AudioDone, answer).priming_samples,
+    )
+
+
 def _receipt(work: Path, path: Path, name: str) -> ChunkReceipt | None:
     """A finished chunk's receipt, when it is whole and its files are what it says."""
     try:
