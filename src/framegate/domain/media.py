@@ -14,12 +14,12 @@ from fractions import Fraction
 _BLOCK = 64  # px: codecs code whole blocks, none larger than this
 _LEAST_BOUND = 3840 * 2160
 
-
-def decoder_pixels(width: int, height: int) -> int:
 INTERLACED_LEAST = 0.15
 """`VideoFacts.interlaced_measured` from which a track is interlaced. Progressive clips measure 0
 (noise on a still picture up to 0.06), interlaced ones over 0.9."""
 
+
+def decoder_pixels(width: int, height: int) -> int:
     """Width x height that a decoder may reach for a track of this coded size: whole blocks of it,
     or 4K where that is more (a stream may grow on the way; up to there it costs little).
     """
@@ -46,8 +46,6 @@ class FieldOrder(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Colour:
 class Telecine(StrEnum):
     """How film of 24 pictures a second came to 30 frames: not at all, by fields repeated in the
     pictures, or by flags that ask the display to repeat them.
@@ -58,6 +56,8 @@ class Telecine(StrEnum):
     FLAGS = "flags"
 
 
+@dataclass(frozen=True, slots=True)
+class Colour:
     """ITU-T H.273 names. ``*_claimed`` is None where untagged; the others are what framegate uses.
 
     Untagged material is BT.709 from 1280x720 up, else BT.601 (525 lines: smpte170m, 625: bt470bg).
@@ -136,11 +136,11 @@ class VideoFacts:
     frames_measured: int  # packets seen by the demuxer
     keyframes: tuple[int, ...]  # PTS in time_base units, ascending
     has_b_frames: bool
-
-    @property
     interlaced_flagged: float = 0.0  # share of probed frames, 0..1
     field_order_measured: FieldOrder = FieldOrder.UNKNOWN  # UNKNOWN: too little moves to tell
     telecine: Telecine = Telecine.NONE
+
+    @property
     def decoder_pixels(self) -> int:
         """The bound of every pass over this track, so that no pass shows pictures that another
         one, screening above all, could not see.
@@ -172,10 +172,6 @@ class TextFacts:
     codec: str
     language: str | None
     embedded: bool = False
-    title: str | None = None
-    default: bool = False
-    forced: bool = False
-    hearing_impaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,5 +192,9 @@ class MediaFacts:
     truncated: bool
     readable_share: float  # measured over claimed duration, 0..1
     corrupt_packets: int
+    title: str | None = None
+    default: bool = False
+    forced: bool = False
+    hearing_impaired: bool = False
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
