@@ -172,6 +172,10 @@ class TextFacts:
     codec: str
     language: str | None
     embedded: bool = False
+    title: str | None = None
+    default: bool = False
+    forced: bool = False
+    hearing_impaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +196,5 @@ class MediaFacts:
     truncated: bool
     readable_share: float  # measured over claimed duration, 0..1
     corrupt_packets: int
-    title: str | None = None
-    default: bool = False
-    forced: bool = False
-    hearing_impaired: bool = False
     warnings: tuple[str, ...]
     dropped: tuple[str, ...]
