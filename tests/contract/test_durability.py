@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -195,3 +196,18 @@ def test_a_step_is_done_only_once_that_is_on_disk(tmp_path: Path) -> None:
         jobs.close()
     assert during[1] > during[0], "the step's result was not committed before the next could begin"
     commits.require_full()
+
+
+def test_a_path_that_the_packager_would_take_apart_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    links = tmp_path / "tmp"
+    dead = links / f"{atomic.TEMPORARY}0123"  # of a run that was killed while packaging
+    dead.mkdir(parents=True)
+    (dead / "link").symlink_to(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(links))
+    work = DataFolder(tmp_path / "a,b=c $d").work("asset", "key")
+    plan, videos, _ = tracks.make(work, tracks.Fraction(25), 100, audio=0, names=("180p",))
+    package(tracks.context(work), plan, videos, [], work / "package")
+    assert (work / "package" / "hls" / "master.m3u8").is_file()
+    assert list(links.iterdir()) == []

@@ -44,8 +44,8 @@ class Step(StrEnum):
     PUBLISH = "publish"
 
 
-READING = frozenset({Step.PROBE, Step.SCREEN, Step.AUDIO, Step.CHUNK, Step.PROOF})
-"""Steps that read the source; the others go on from what these made of it."""
+FROM_WORK = frozenset({Step.PLAN, Step.DECIDE, Step.JOIN, Step.PACKAGE, Step.STILLS, Step.PUBLISH})
+"""Steps that go on from what others made; all others read the source."""
 
 
 class Ending(StrEnum):
@@ -162,7 +162,7 @@ class Run:
         def record() -> dict[str, object]:
             nonlocal fresh
             fresh = True
-            return dump(self.reading(work) if name in READING else work())
+            return dump(work() if name in FROM_WORK else self.reading(work))
 
         began = time.perf_counter()
         answer = load(kind, steps.run(name, record))

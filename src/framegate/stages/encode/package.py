@@ -28,7 +28,7 @@ from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import manifests, subtitles
 from framegate.stages.encode.verify import verify
-from framegate.storage.atomic import make_folder, sync_tree, writing
+from framegate.storage.atomic import make_folder, scratch_folder, sync_tree, writing
 
 FOLDERS = (HLS, DASH, MEDIA)
 
@@ -200,8 +200,8 @@ def _plain(path: Path) -> Iterator[Path]:
     if _PLAIN_PATH.fullmatch(str(path)):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="framegate-") as folder:
-        link = Path(folder) / "link"
+    with scratch_folder(Path(tempfile.gettempdir())) as folder:
+        link = folder / "link"
         link.symlink_to(path.resolve(), target_is_directory=True)
         yield link
 
