@@ -11,7 +11,8 @@ from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodeOption
 from framegate.domain.limits import SourceLimits
 from framegate.domain.package import Packaged, Stills
 from framegate.security.sandbox.host import MediaSandbox
-from framegate.stages.encode.encode import encode_audio, encode_chunk, join_rendition
+from framegate.stages.encode.audio import encode_audio
+from framegate.stages.encode.encode import encode_chunk, join_rendition
 from framegate.stages.encode.hardware import encoders
 from framegate.stages.encode.ladder import plan as plan_encode
 from framegate.stages.encode.package import package

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 import footage
 from framegate.domain.ladder import EncodedAudio, EncodeOptions, EncodePlan
 from framegate.domain.media import MediaFacts
+from framegate.domain.sound import LoudnessMode
 from framegate.stages.base import StageContext
-from framegate.stages.encode import encode, hardware
+from framegate.stages.encode import audio, encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -41,9 +42,11 @@ def source(
     return footage.write(path, frames, sound=sound, sound_start=start, **more)  # type: ignore[arg-type]
 
 
-def encoded(path: Path, tmp_path: Path) -> tuple[EncodedAudio, EncodePlan, Path]:
+def encoded(
+    path: Path, tmp_path: Path, options: EncodeOptions = EncodeOptions()
+) -> tuple[EncodedAudio, EncodePlan, Path]:
     facts = footage.facts_of(path)
-    plan = make_plan(facts, EncodeOptions())
+    plan = make_plan(facts, options)
     made = run(path, facts, plan, tmp_path)
     assert made is not None
     return made, plan, tmp_path / made.path
@@ -53,7 +56,7 @@ def run(path: Path, facts: MediaFacts, plan: EncodePlan, work: Path) -> EncodedA
     context = StageContext(InProcessSandbox(), work, None, None)  # type: ignore[arg-type]
     fd = os.open(path, os.O_RDONLY)
     try:
-        return encode.encode_audio(context, fd, facts, plan, plan.audio[0])
+        return audio.encode_audio(context, fd, facts, plan, plan.audio[0])
     finally:
         os.close(fd)
 
@@ -130,7 +133,8 @@ def test_rates_become_one_of_two(rate: int, tmp_path: Path) -> None:
 
 def test_mono_becomes_two_equal_channels_as_loud_as_before(tmp_path: Path) -> None:
     tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(SECONDS * RATE) / RATE)).astype(np.float32)
-    _, _, track = encoded(source(tmp_path / "source.mkv", tone[None]), tmp_path)
+    path = source(tmp_path / "source.mkv", tone[None])
+    _, _, track = encoded(path, tmp_path, EncodeOptions(loudness=LoudnessMode.SOURCE))
     sound, _ = heard(track)
     assert sound.shape[0] == 2
     middle = sound[:, RATE : 2 * RATE]

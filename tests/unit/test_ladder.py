@@ -320,10 +320,21 @@ def test_viewers_choose_sound_by_a_name(
 
 
 def test_what_is_done_to_the_sound_is_said(facts: MediaFacts) -> None:
-    tracks = (sound("eng", channels=6), sound("ger"), replace(sound(), sample_rate=96_000))
+    tracks = (
+        sound("eng", channels=6),
+        sound("ger"),
+        replace(sound(), sample_rate=96_000),
+        sound("fra", channels=1),
+    )
+    tracks = tuple(replace(track, index=index) for index, track in enumerate(tracks, 1))
     made = plan(replace(facts, audio=tracks), EncodeOptions())
     told = [note for note in made.notes if note.startswith("Sound")]
-    assert told == ["Sound, English: 5.1(side) to stereo", "Sound, Audio 3: 96 kHz to 48 kHz"]
+    assert told == [
+        "Sound, English: 5.1(side) to stereo (ITU-R BS.775, without the low-frequency channel),"
+        " and 5.1",
+        "Sound, Audio 3: 96 kHz to 48 kHz",
+        "Sound, French: mono to stereo, the same on both sides",
+    ]
 
 
 def test_the_reference_page_has_the_tables_of_the_code() -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from framegate.domain.ladder import AudioRendition, Chunk, Fields, Grid, Rendition
 from framegate.domain.media import VideoFacts
+from framegate.domain.sound import Level, Levelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class AudioWork:
     video_start: Fraction  # source time of the video's first frame, s
     samples: int  # of the output: the video's length at the output rate
     max_pixels: int  # width x height that a decoder may reach
+    levelling: Levelling = Levelling()  # noqa: RUF009 - frozen: one value for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,15 @@ class AudioDone:
     packets: int
     priming_samples: int
     source_frames: int
+    corrupt_packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What measuring an audio track answers."""
+
+    level: Level
+    frames: int  # decoded
     corrupt_packets: int
 
 

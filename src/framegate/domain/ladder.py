@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from framegate.domain.sound import AudioCodec, AudioPurpose, Levelled, LoudnessMode
+
 from framegate.domain.media import FieldOrder
 
 
@@ -38,6 +40,8 @@ class EncodeOptions:
     crf_offset: float = 0.0  # added to every rung's CRF; negative is better and bigger
     max_short_side: int = 2160  # no rung above it
     audio_bitrate: int = 128_000  # bit/s of one stereo track
+    audio_codec: AudioCodec = AudioCodec.AAC
+    loudness: LoudnessMode = LoudnessMode.R128
     chunk_s: int = 30  # least seconds in a chunk; whole segments
 
 
@@ -61,18 +65,31 @@ class Rendition:
         return int(grid.frame_rate / self.frame_rate)
 
 
+STEREO_GROUP, SURROUND_GROUP = "audio", "surround"
+"""Audio renditions that a viewer can choose between lie in one group; a player takes a group."""
+
+
 @dataclass(frozen=True, slots=True)
 class AudioRendition:
     """One audio track of the package."""
 
     name: str  # of its folder and playlist
     source_index: int
-    codec: str  # "aac"
+    codec: str  # an `AudioCodec`
     bitrate: int
     sample_rate: int
-    channels: int
+    channels: int  # 2, or 6 for 5.1
     language: str
-    label: str = ""  # what viewers choose from, unique among the tracks; "" for plans without it
+    label: str = ""  # what viewers choose from, unique in the group; "" for plans without it
+    group: str = STEREO_GROUP
+    purpose: AudioPurpose = AudioPurpose.MAIN
+    source_layout: str = "stereo"  # FFmpeg's name of it
+    target_lufs: float | None = None  # None: as loud as the source
+
+    @property
+    def is_surround(self) -> bool:
+        """Whether it is the 5.1 of a track that comes in stereo too."""
+        return self.group == SURROUND_GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +189,4 @@ class EncodedAudio:
     sha256: str
     size_bytes: int
     priming_samples: int
+    level: Levelled | None = None  # None where it was not measured

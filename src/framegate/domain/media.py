@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from framegate.domain.sound import AudioPurpose
+
 _BLOCK = 64  # px: codecs code whole blocks, none larger than this
 _LEAST_BOUND = 3840 * 2160
 
@@ -162,6 +164,7 @@ class AudioFacts:
     duration_measured: Fraction
     default: bool
     title: str | None = None
+    purpose: AudioPurpose = AudioPurpose.MAIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from framegate.domain.package import Packaged, Stills
 from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
 from framegate.jobs import Answer, Steps
 from framegate.stages.encode import encode, hardware, ladder
+from framegate.stages.encode.audio import encode_audio
 from framegate.stages.encode.package import package
 from framegate.stages.encode.proof import prove
 from framegate.stages.encode.stills import make_stills
@@ -98,7 +99,7 @@ def require_package(root: Path, encoded: Encoded) -> None:
 def _audio(run: Run, facts: MediaFacts, plan: EncodePlan) -> AudioTracks:
     tracks = []
     for audio in plan.audio:
-        done = encode.encode_audio(run.context, run.source, facts, plan, audio)
+        done = encode_audio(run.context, run.source, facts, plan, audio)
         if done is not None:
             tracks.append(done)
     return AudioTracks(tuple(tracks))

@@ -1,9 +1,8 @@
-"""Run the encode on the host's side: chunks with receipts, joins, audio tracks.
+"""Run the encode on the host's side: chunks with receipts, and joins.
 
     chunks/<id>/<rendition>.nut  ─┐
     chunks/<id>/chunk.json        ├─ join ─► video/<rendition>.mp4
     chunks/<id>/…                ─┘
-    source ─────────────────────── audio ──► audio/<name>.mp4
 
 A chunk's id is a hash of everything that its bytes depend on, so an existing chunk with an intact
 receipt *is* the chunk: that is how a second run goes on where the first one stopped.
@@ -21,8 +20,6 @@ from pathlib import Path
 
 from framegate.domain import codec
 from framegate.domain.encoding import (
-    AudioDone,
-    AudioWork,
     ChunkDone,
     ChunkFile,
     ChunkReceipt,
@@ -32,17 +29,15 @@ from framegate.domain.encoding import (
     JoinWork,
 )
 from framegate.domain.ladder import (
-    AudioRendition,
     Chunk,
-    EncodedAudio,
     EncodedRendition,
     EncodePlan,
     Rendition,
 )
-from framegate.domain.layout import AUDIO, CHUNKS, VIDEO
+from framegate.domain.layout import CHUNKS, VIDEO
 from framegate.domain.media import MediaFacts
 from framegate.domain.slots import SlotRule
-from framegate.errors import FramegateError, Internal, Undecodable
+from framegate.errors import FramegateError, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode.files import Feed, verify
@@ -208,45 +203,6 @@ def join_rendition(
         bitrate_mean=round(8 * sum(sizes) / length),
         bitrate_peak=_peak(sizes, plan),
         frames=work.frames,
-    )
-
-
-def encode_audio(
-    context: StageContext, fd: int, facts: MediaFacts, plan: EncodePlan, audio: AudioRendition
-) -> EncodedAudio | None:
-    """One audio track, whole: ``audio/<name>.mp4``. None when nothing of it can be decoded."""
-    length = plan.grid.frames / plan.grid.frame_rate
-    work = AudioWork(
-        audio=audio,
-        video_start=facts.video.start,
-        samples=round(length * audio.sample_rate),
-        max_pixels=facts.video.decoder_pixels,
-    )
-    path = context.work / AUDIO / f"{audio.name}.mp4"
-    with writing(path.name), reopened(fd) as source:
-        make_folder(path.parent)
-        try:
-            with atomic_file(path) as out:
-                answer = context.sandbox.run(
-                    "framegate.media.audio:encode",
-                    codec.dump(work),
-                    fds={"source": source, "out": out.fileno()},
-                    limits=Limits(
-                        memory_bytes=2 << 30,
-                        cpu_s=3600 + int(length),
-                        wall_s=3600.0 + float(length),
-                        file_bytes=int(2 * audio.bitrate / 8 * length) + SLACK_BYTES,
-                    ),
-                )
-        except Undecodable:
-            return None
-    finished = _file(context.work, path, audio.name)
-    return EncodedAudio(
-        audio=audio,
-        path=finished.path,
-        sha256=finished.sha256,
-        size_bytes=finished.size_bytes,
-        priming_samples=codec.load(AudioDone, answer).priming_samples,
     )
 
 

@@ -26,7 +26,7 @@ from framegate.domain.package import Packaged
 from framegate.errors import ComponentMissing, DiskFull, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode import manifests, subtitles
+from framegate.stages.encode import manifests, roles, subtitles
 from framegate.stages.encode.verify import verify
 from framegate.storage.atomic import make_folder, scratch_folder, sync_tree, writing
 
@@ -127,15 +127,17 @@ def _arguments(
             _descriptor(work / video.path, "video", name, out)
             + f",playlist_name={name}.m3u8,iframe_playlist_name={name}-iframes.m3u8"
         )
+    first = audios[0].audio.source_index if audios else None
     for audio in audios:
         name = _checked(audio.audio.name)
         language = _language(audio.audio.language)
         descriptors.append(
             _descriptor(work / audio.path, "audio", name, out)
-            + f",playlist_name={name}.m3u8,hls_group_id=audio,hls_name={name}"
+            + f",playlist_name={name}.m3u8,hls_name={name}"
             # Else tracks of one language become one adaptation set, and players mix them.
             + f",dash_label={name}"
             + (f",language={language}" if language else "")
+            + roles.descriptors(audio.audio, first=audio.audio.source_index == first)
         )
     rate = plan.grid.frame_rate
     arguments = [

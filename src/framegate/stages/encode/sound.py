@@ -1,71 +1,110 @@
-"""Which audio tracks the package has, and what viewers find them under. Pure."""
+"""Which audio tracks the package has, and what viewers find them under. Pure.
+
+Every track comes in stereo, the source's default one first. A track that has surround comes in 5.1
+besides, in a group of its own: a player takes one group, and a viewer a track in it.
+"""
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from framegate.domain.ladder import AudioRendition, EncodeOptions
+from framegate.domain.ladder import STEREO_GROUP, SURROUND_GROUP, AudioRendition, EncodeOptions
 from framegate.domain.languages import english_name
 from framegate.domain.media import AudioFacts
+from framegate.domain.sound import TARGET_LUFS, AudioCodec, AudioPurpose, LoudnessMode
+from framegate.domain.track_labels import one_line, unique
 
-RATES = (44_100, 48_000)
-LONGEST_LABEL = 60
-_JOINERS = "\u200c\u200d"  # some scripts cannot be written without
+RATES = {AudioCodec.AAC: (44_100, 48_000), AudioCodec.OPUS: (48_000,)}
+"""Sample rates that stay; every other one becomes 48 kHz, lower ones too: the video's clock, and
+players, take few."""
+
+STEREO, SURROUND = 2, 6  # channels
+SURROUND_LAYOUTS = frozenset(
+    {"5.1", "5.1(side)", "6.1", "6.1(back)", "6.1(front)", "7.1", "7.1(wide)", "7.1(wide-side)"}
+)
+"""Layouts with a centre, a low-frequency channel and surrounds; 5.1 is made of these."""
+
+SURROUND_RATE = 3
+"""Bit rate of 5.1 over stereo's: three pairs of channels, of which one is hardly used."""
+
+PURPOSES = {
+    AudioPurpose.COMMENTARY: "commentary",
+    AudioPurpose.DESCRIPTION: "audio description",
+    AudioPurpose.CLEAR_SPEECH: "clear speech",
+    AudioPurpose.DUB: "dubbed",
+}
 
 
 def plan_audio(tracks: Sequence[AudioFacts], options: EncodeOptions) -> tuple[AudioRendition, ...]:
-    """Every track as stereo AAC-LC; 44.1 kHz stays, everything else becomes 48 kHz."""
-    return tuple(
-        AudioRendition(
-            name=f"audio-{track.index}-{_plain(track.language or 'und')}",
-            source_index=track.index,
-            codec="aac",
-            bitrate=options.audio_bitrate,
-            sample_rate=track.sample_rate if track.sample_rate in RATES else RATES[-1],
-            channels=2,
-            language=track.language or "und",
-            label=label,
-        )
-        for track, label in zip(tracks, labels(tracks), strict=True)
+    """Every track in stereo, then those with surround in 5.1; the default track first in both."""
+    ordered = in_order(tracks)
+    named = list(zip(ordered, labels(ordered), strict=True))
+    return (
+        *(_rendition(track, label, STEREO, options) for track, label in named),
+        *(
+            _rendition(track, label, SURROUND, options)
+            for track, label in named
+            if track.layout in SURROUND_LAYOUTS
+        ),
+    )
+
+
+def in_order(tracks: Iterable[AudioFacts]) -> tuple[AudioFacts, ...]:
+    """The track that plays when nobody chooses, then the others as they lie in the source.
+
+    That is the first that the source calls default and that is the programme itself; some
+    containers call every track default.
+    """
+    listed = tuple(tracks)
+    main = [track for track in listed if track.purpose is AudioPurpose.MAIN] or list(listed)
+    first = next((track for track in main if track.default), next(iter(main), None))
+    return tuple(sorted(listed, key=lambda track: track is not first))
+
+
+def _rendition(
+    track: AudioFacts, label: str, channels: int, options: EncodeOptions
+) -> AudioRendition:
+    rates = RATES[options.audio_codec]
+    surround = channels == SURROUND
+    name = f"audio-{track.index}-{_plain(track.language or 'und')}"
+    return AudioRendition(
+        name=f"{name}-surround" if surround else name,
+        source_index=track.index,
+        codec=options.audio_codec.value,
+        bitrate=options.audio_bitrate * (SURROUND_RATE if surround else 1),
+        sample_rate=track.sample_rate if track.sample_rate in rates else rates[-1],
+        channels=channels,
+        language=track.language or "und",
+        label=label,
+        group=SURROUND_GROUP if surround else STEREO_GROUP,
+        purpose=track.purpose,
+        source_layout=track.layout,
+        target_lufs=TARGET_LUFS if options.loudness is LoudnessMode.R128 else None,
     )
 
 
 def labels(tracks: Sequence[AudioFacts]) -> tuple[str, ...]:
     """A name for each track that no other has.
 
-    The language in English; its title with it where several have that language; the title alone
-    where there is no language; else "Audio 1". What is still the same is numbered.
+    The language in English, with what the track is for unless it is the programme itself; its title
+    with it where several would be called the same; the title alone where there is no language; else
+    "Audio 1". What is still the same is numbered.
     """
     spoken = [english_name(track.language) for track in tracks]
-    often = Counter(spoken)
+    often = Counter(zip(spoken, (track.purpose for track in tracks), strict=True))
     wanted: list[str] = []
     for number, (track, language) in enumerate(zip(tracks, spoken, strict=True), 1):
-        title = _clean(track.title or "")
-        if language and title and often[language] > 1 and title != language:
+        title = one_line(track.title or "")
+        role = PURPOSES.get(track.purpose, "")
+        if language and title and often[language, track.purpose] > 1 and title != language:
             wanted.append(f"{language} ({title})")
+        elif language or not title:
+            base = language or f"Audio {number}"
+            wanted.append(f"{base} ({role})" if role else base)
         else:
-            wanted.append(language or title or f"Audio {number}")
-    taken: set[str] = set()
-    unique: list[str] = []
-    for label in wanted:
-        number, free = 1, label
-        while free in taken:
-            number += 1
-            free = f"{label} {number}"
-        taken.add(free)
-        unique.append(free)
-    return tuple(unique)
-
-
-def _clean(title: str) -> str:
-    """A stranger's title as one short line that fits a quoted string of HLS and XML."""
-    kept = "".join(
-        c if unicodedata.category(c)[0] not in "CZ" or c in _JOINERS else " " for c in title
-    )
-    words = " ".join(kept.replace('"', "'").split())
-    return words if len(words) <= LONGEST_LABEL else f"{words[: LONGEST_LABEL - 1].rstrip()}…"
+            wanted.append(title)
+    return unique(wanted)
 
 
 def _plain(language: str) -> str:

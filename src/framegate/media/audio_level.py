@@ -1,0 +1,118 @@
+"""Measure loudness and true peak: of a track as it will be encoded, and of what was encoded.
+
+ITU-R BS.1770-4 and EBU R 128 by FFmpeg's ``ebur128``; true peaks at four times the rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from av.audio.frame import AudioFrame
+from av.filter import Graph
+
+from framegate.domain import codec
+from framegate.domain.encoding import AudioWork, Measured
+from framegate.domain.sound import Level, Levelling
+from framegate.errors import Undecodable
+from framegate.media.audio_stream import drain, sound
+from framegate.media.container import (
+    WORK_FORMATS,
+    Tally,
+    audio_track,
+    decode_packets,
+    open_source,
+    packets,
+    vendor_errors,
+)
+from framegate.security.sandbox import Call
+
+BLOCK = 4096  # samples handed over at once
+GATE_LUFS = -70.0  # what the filter says while nothing has passed the absolute gate
+STEPS_A_SECOND = 10  # the filter tells once for each whole 100 ms
+CANNOT = "The sound cannot be measured"
+
+codec.prepare(AudioWork, Measured)
+
+
+def source(call: Call) -> dict[str, Any]:
+    """Task: an `AudioWork` and descriptor ``source`` to `Measured`, before any levelling.
+
+    Raises `Undecodable` when nothing can be heard of it.
+    """
+    work = codec.load(AudioWork, call.request)
+    tally = Tally()
+    with (
+        open_source(call.fd("source"), max_pixels=work.max_pixels) as container,
+        vendor_errors(CANNOT),
+    ):
+        level = _level(sound(container, work, BLOCK, tally, Levelling()))
+    if not tally.frames:
+        raise Undecodable("The audio track cannot be decoded")
+    return codec.dump(Measured(level, tally.frames, tally.corrupt))
+
+
+def encoded(call: Call) -> dict[str, Any]:
+    """Task: the same of a finished track, descriptor ``track``, as a player decodes it."""
+    work = codec.load(AudioWork, call.request)
+    tally = Tally()
+    with open_source(
+        call.fd("track"), max_pixels=work.max_pixels, formats=WORK_FORMATS
+    ) as container:
+        stream = audio_track(container, 0)
+        frames = decode_packets(packets(container, stream, tally=tally), stream, tally=tally)
+        with vendor_errors(CANNOT):
+            level = _level(frames)
+    return codec.dump(Measured(level, tally.frames, tally.corrupt))
+
+
+def _level(frames: Iterable[AudioFrame]) -> Level:
+    graph: Graph | None = None
+    loudness, peak = GATE_LUFS, 0.0
+
+    def note(told: Iterable[AudioFrame]) -> None:
+        nonlocal loudness, peak
+        for each in told:
+            said = each.metadata
+            loudness = _number(said.get("lavfi.r128.I"), loudness)
+            peak = max(peak, _number(said.get("lavfi.r128.true_peak"), peak))
+
+    for frame in frames:
+        if graph is None:
+            graph = _meter(frame)
+        frame.time_base = Fraction(1, frame.sample_rate)
+        graph.push(frame)
+        note(drain(graph))
+    if graph is not None:
+        note(drain(graph, end=True))
+    return Level(
+        integrated_lufs=loudness if loudness > GATE_LUFS else None,
+        true_peak_dbtp=20 * math.log10(peak) if peak > 0 else None,
+    )
+
+
+def _meter(frame: AudioFrame) -> Graph:
+    rate = frame.sample_rate
+    graph = Graph()
+    graph.threads = 1
+    nodes = [
+        graph.add_abuffer(
+            sample_rate=rate,
+            format=frame.format.name,
+            layout=frame.layout.name,
+            time_base=Fraction(1, rate),
+        ),
+        # silence for a step more, or the last one, not whole, would go untold
+        graph.add("apad", f"pad_len={rate // STEPS_A_SECOND}"),
+        graph.add("ebur128", "metadata=1:peak=true"),
+        graph.add("abuffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    return graph
+
+
+def _number(text: str | None, otherwise: float) -> float:
+    value = float(text) if text is not None else otherwise
+    return value if math.isfinite(value) else otherwise
