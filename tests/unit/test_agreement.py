@@ -1,10 +1,16 @@
 """Whether the encode saw what screening saw, as far as frame counts tell."""
 
+from dataclasses import replace
+from importlib.resources import files
+
 import pytest
 
-from framegate.domain.agreement import compare
+from framegate.domain.agreement import Agreement, compare
 from framegate.domain.encoding import SourceRead
 from framegate.domain.frames import Coverage
+from framegate.domain.policy_file import load_policy
+from framegate.stages.report.caveats import caveats
+from framegate.testing.reports import report
 
 
 @pytest.mark.parametrize(
@@ -38,3 +44,13 @@ def test_frame_counts(
     )
     found = compare(coverage, SourceRead(encoded, 0))
     assert (found.exact, found.agrees) == (exact, agrees)
+
+
+def test_the_report_says_so_when_they_disagree() -> None:
+    policy = load_policy((files("framegate") / "policies" / "default.toml").read_bytes())
+    whole = report(None, policy)
+    for agrees in (True, False):
+        found = Agreement(1234, 1233, 3, exact=True, agrees=agrees)
+        told = caveats(replace(whole, agreement=found))
+        assert bool(told) is not agrees
+    assert "may not be what was screened" in told[0].title
