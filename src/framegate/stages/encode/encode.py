@@ -45,7 +45,7 @@ from framegate.storage.atomic import atomic_file, make_folder, write_bytes, writ
 from framegate.storage.local import sha256_of
 from framegate.storage.source import reopened
 
-CONTRACT = 1
+CONTRACT = 2
 """Raise when the encode tasks change so that bytes differ: old chunks are then not reused."""
 
 SEEK_CHOICES = 8  # keyframes before a chunk that are worth a try
