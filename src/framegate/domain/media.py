@@ -141,6 +141,7 @@ class VideoFacts:
     interlaced_flagged: float = 0.0  # share of probed frames, 0..1
     field_order_measured: FieldOrder = FieldOrder.UNKNOWN  # UNKNOWN: too little moves to tell
     telecine: Telecine = Telecine.NONE
+    coded_aspect: Fraction = Fraction(1)  # sample aspect that the first frame itself has
 
     @property
     def decoder_pixels(self) -> int:

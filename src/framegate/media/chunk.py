@@ -28,6 +28,7 @@ from framegate.domain.encoding import ChunkDone, ChunkWork, EncodedPart
 from framegate.domain.ladder import Rendition
 from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import Internal, Undecodable
+from framegate.media.alpha import Opaque
 from framegate.media.container import (
     VENDOR_ERRORS,
     Tally,
@@ -151,7 +152,13 @@ def _source_frames(
             stream = video_track(container, work.video.index)
             if seek is not None and not _seek(container, stream, seek):
                 continue
-            frames = _decoded(container, stream, tally, drop_leading=seek is not None)
+            frames = _decoded(
+                container,
+                stream,
+                tally,
+                drop_leading=seek is not None,
+                full_range=work.video.colour.full_range,
+            )
             first = next(frames, None)
             if first is None or (seek is not None and rule.slot(first.pts or 0) > needed):
                 continue
@@ -172,7 +179,12 @@ def _seek(container: InputContainer, stream: VideoStream, pts: int) -> bool:
 
 
 def _decoded(
-    container: InputContainer, stream: VideoStream, tally: Tally, *, drop_leading: bool
+    container: InputContainer,
+    stream: VideoStream,
+    tally: Tally,
+    *,
+    drop_leading: bool,
+    full_range: bool,
 ) -> Iterator[VideoFrame]:
     """Frames in presentation order. After a seek: from the first keyframe on, without the frames
     that follow it in the file but precede it in time (open GOP: they need what came before).
@@ -189,10 +201,11 @@ def _decoded(
             yield packet
 
     source = from_keyframe() if drop_leading else packets(container, stream, tally=tally)
+    opaque = Opaque(full_range=full_range)
     for frame in decode_packets(source, stream, tally=tally):
         if key_pts is not None and frame.pts is not None and frame.pts < key_pts:
             continue
-        yield frame
+        yield opaque.show(frame)
 
 
 @dataclass(slots=True)

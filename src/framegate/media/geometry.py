@@ -10,6 +10,7 @@ from framegate.domain.media import Crop, Rotation
 
 MATRIX_BYTES = 36
 _CROP_BYTES = 16
+NEAR_ASPECT = Fraction(2, 100)
 _WIDEST = 16  # a sample aspect beyond 16:1 either way is damage, not a lens
 
 
@@ -46,6 +47,24 @@ def plausible_aspect(aspect: Fraction | None) -> Fraction:
     if aspect is None or not Fraction(1, _WIDEST) <= aspect <= _WIDEST:
         return Fraction(1)
     return aspect
+
+
+def fit_within(
+    aspect: Fraction, box: tuple[int, int], box_aspect: Fraction
+) -> tuple[int, int, int, int]:
+    """Where a picture of display aspect ``aspect`` goes in a box of pixels whose whole shows
+    ``box_aspect``: (width, height, left, top), even, in the middle, as large as it can be.
+
+    Up to `NEAR_ASPECT` off it fills the box: rounded sizes and 1088 lines for 1080 are no bars.
+    """
+    width, height = box
+    if abs(aspect / box_aspect - 1) <= NEAR_ASPECT:
+        return width, height, 0, 0
+    if aspect > box_aspect:
+        height = _even(height * box_aspect / aspect)
+    else:
+        width = _even(width * aspect / box_aspect)
+    return width, height, (box[0] - width) // 4 * 2, (box[1] - height) // 4 * 2
 
 
 def display_size(

@@ -24,6 +24,7 @@ from framegate.domain.limits import SourceLimits
 from framegate.domain.media import FieldOrder
 from framegate.errors import FramegateError, InputTooLarge, Undecodable
 from framegate.media.container import Tally, decode_packets, open_source, packets
+from framegate.media.filters import SAMPLE_ASPECT_UNIT, SampleAspect
 from framegate.media.scan import LEAST_LINES, Scan, Verdicts, judge, measure
 from framegate.media.tracks import Extent, Selection, codec_name
 
@@ -79,6 +80,7 @@ class FramePass:
     """What a decoder said. ``side_data`` by FFmpeg's name, the container's over the frame's."""
 
     first: VideoFrame
+    aspect: Fraction  # sample aspect of the first frame, by the frame itself
     flagged: float  # share of frames flagged interlaced
     scan: Scan
     captions: bool
@@ -158,6 +160,7 @@ def decode_some(
                 windows.append(measure(frames))
     return FramePass(
         first=found[0],
+        aspect=Fraction(SampleAspect().of(found[0]), SAMPLE_ASPECT_UNIT),
         flagged=flagged,
         scan=judge(windows),
         captions=any(SideDataType.A53_CC in frame.side_data for frame in found),

@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 
 from framegate.domain.sampling import Chooser, Chosen, Glance, SamplingRule
 from framegate.errors import Undecodable
+from framegate.media.alpha import Opaque
 from framegate.media.container import open_source, time_base, video_track
 from framegate.media.luma import LumaReader, Pooling, shrink
 from framegate.media.presented import PresentedFrames
@@ -114,8 +115,9 @@ def decode(call: Call) -> dict[str, Any]:
             container, stream, start=ask.start, max_gap=ask.rule.max_gap, skip=ask.skip
         )
         work = _Work(call, ask, time_base(stream), frames.lost)
+        opaque = Opaque(full_range=ask.look.full_range)
         for frame in frames:
-            work.look(frame)
+            work.look(opaque.show(frame))
         first, last = work.finish()
     tally = frames.tally
     return {
