@@ -51,8 +51,8 @@ def test_renditions_share_cuts_and_decode_whole(film: tuple[EncodePlan, Packaged
     plan, packaged, out = film
     videos = [track for track in packaged.tracks if track.kind is TrackKind.VIDEO]
     assert [track.segments for track in videos] == [3, 3]
-    representations = manifests.parse_mpd((out / "dash/manifest.mpd").read_text())
-    for representation in representations[:2]:
+    mpd = manifests.parse_mpd((out / "dash/manifest.mpd").read_text())
+    for representation in mpd.representations[:2]:
         starts = [start for _, start, _ in representation.segments]
         assert starts == [0, Fraction(4004, 1000), Fraction(8008, 1000)]
     for name in ("360p", "180p"):

@@ -13,10 +13,11 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from framegate.domain.captions import CaptionTrack
@@ -26,7 +27,9 @@ from framegate.domain.package import Packaged
 from framegate.errors import ComponentMissing, DiskFull, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode import manifests, roles, subtitles
+from framegate.stages.encode import manifests, mend, roles, subtitles
+from framegate.stages.encode.held import HeldTrack, buffer_needed, read_listed
+from framegate.stages.encode.rates import Rates, measure
 from framegate.stages.encode.verify import verify
 from framegate.storage.atomic import make_folder, scratch_folder, sync_tree, writing
 
@@ -36,6 +39,9 @@ CUT_SLACK = Fraction(1, 100_000)
 """Taken off segment and fragment lengths (s). Shaka cuts at the first keyframe whose PTS reaches a
 multiple of the length, as a double in track ticks: rounded up, it would miss the keyframe that lies
 exactly there. The slack adds up to half a GOP only after 100,000 segments (4.6 days)."""
+
+MIN_BUFFER_S = Fraction(2)
+"""Least minBufferTime: a GOP, as Shaka has it. Rates that are met only later ask for more."""
 
 _SIMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@ -]+")  # Shaka splits at "," and "=", and expands "$"
@@ -172,28 +178,36 @@ def _descriptor(source: Path, stream: str, name: str, out: Path) -> str:
 
 
 def _mend(out: Path, prefix: str, audio: Sequence[AudioRendition]) -> None:
-    """Relative URIs, measured rates and names for viewers in every manifest."""
-    labels = {track.name: track.label or track.name for track in audio}
-    rates: dict[str, manifests.Rates] = {}
-    master = (out / MASTER).read_text("utf-8")
+    """Relative URIs, measured times and rates, names for viewers in every manifest."""
+    master = roles.complete((out / MASTER).read_text("utf-8"), audio)
+    texts: dict[str, str] = {}
+    tracks: dict[str, HeldTrack] = {}
     for variant in manifests.parse_master(master):
-        path = out / "hls" / variant.uri
-        text = manifests.mend_media(path.read_text("utf-8"), prefix)
-        path.write_text(text, "utf-8")
+        text = (out / HLS / variant.uri).read_text("utf-8").replace(f"{prefix}/", "../")
+        texts[variant.uri] = text
         playlist = manifests.parse_media(text)
-        sizes = [
-            segment.length or (path.parent / segment.uri).stat().st_size
-            for segment in playlist.segments
-        ]
-        durations = [segment.duration for segment in playlist.segments]
-        rates[variant.uri] = manifests.measure(sizes, durations, playlist.target_s)
-    sound = [rates[f"{name}.m3u8"] for name in labels]
-    (out / MASTER).write_text(
-        manifests.mend_master(master, rates.__getitem__, sound, labels), "utf-8"
-    )
-    peaks: Mapping[str, int] = {uri.removesuffix(".m3u8"): rate.peak for uri, rate in rates.items()}
+        if not playlist.iframes_only:
+            track = read_listed(out / HLS, playlist)
+            tracks[track.name] = track
+    target = mend.target_duration([long for track in tracks.values() for long in track.durations])
+    rates: dict[str, Rates] = {}
+    for uri, text in texts.items():
+        playlist = manifests.parse_media(text)
+        track = tracks[playlist.track]
+        cuts = track.keyframes if playlist.iframes_only else track.cuts
+        (out / HLS / uri).write_text(mend.mend_media(text, cuts, target), "utf-8")
+        sizes = [entry.length or 0 for entry in playlist.segments]
+        lengths = [after - before for before, after in pairwise(cuts)]
+        rates[uri] = measure(sizes if playlist.iframes_only else track.sizes, lengths, target)
+    labels = roles.hls_labels(audio)
+    (out / MASTER).write_text(mend.mend_master(master, rates.__getitem__, labels), "utf-8")
+    peaks = {name: rates[f"{name}.m3u8"].peak for name in tracks}
+    length = max(track.cuts[-1] for track in tracks.values())
+    buffer = max(MIN_BUFFER_S, *(buffer_needed(tracks[name], peaks[name]) for name in tracks))
     mpd = out / MPD
-    mpd.write_text(manifests.mend_mpd(mpd.read_text("utf-8"), prefix, peaks, labels), "utf-8")
+    text = roles.prefer(mpd.read_text("utf-8"), audio)
+    text = mend.mend_mpd(text, prefix, peaks, roles.dash_labels(audio), (length, buffer))
+    mpd.write_text(text, "utf-8")
 
 
 @contextmanager

@@ -3,82 +3,160 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 from framegate.domain.ladder import EncodePlan, Grid, Rendition
-from framegate.domain.layout import MASTER, MPD
+from framegate.domain.layout import HLS, MASTER, MPD
 from framegate.domain.package import PackagedTrack, TrackKind
-from framegate.errors import Internal
-from framegate.stages.encode import manifests, segments
+from framegate.stages.encode import claims, manifests
+from framegate.stages.encode.claims import require
+from framegate.stages.encode.held import HeldTrack, read_listed
+from framegate.stages.encode.random_access import HEAD_BYTES, starts_alone
+from framegate.stages.encode.rates import Rates, measure
 
 _ABSOLUTE = re.compile(r"^(/|[A-Za-z][A-Za-z0-9+.-]*:)")
+_INDEPENDENT = "#EXT-X-INDEPENDENT-SEGMENTS"
 
 
 @dataclass(frozen=True, slots=True)
-class _Track:
-    """A media playlist with what its segments hold."""
+class _Listed:
+    """The playlists of a package and what they name. By track name."""
 
-    name: str
-    playlist: manifests.MediaPlaylist
-    sizes: tuple[int, ...]
-    times: tuple[segments.SegmentTimes, ...]
+    variants: tuple[manifests.Variant, ...]
+    playlists: Mapping[str, manifests.MediaPlaylist]
+    iframes: Mapping[str, manifests.MediaPlaylist]
+    tracks: Mapping[str, HeldTrack]
+    by_uri: Mapping[str, str]  # of a playlist: the name of its track
 
 
 def verify(out: Path, plan: EncodePlan) -> tuple[PackagedTrack, ...]:
     """Measure the package in ``out`` and return its tracks, videos first.
 
     Holds: every reference is relative, inside ``out``, and a file with bytes; HLS and DASH name the
-    same segments; every rendition has all frames of the grid, and its segments start with a sync
-    sample on multiples of the segment length, the same instants in all; each track's decode times
-    have no gap; durations agree with the plan within one frame; variants carry CODECS, RESOLUTION
-    and FRAME-RATE, and no BANDWIDTH is under AVERAGE-BANDWIDTH. Raises `Internal` otherwise.
+    same segments; every rendition has all frames of the grid, and its segments start on multiples
+    of the segment length, the same instants in all; each fragment of a rendition is a closed GOP
+    behind a stream access point of type 1; each track's decode times have no gap; durations agree
+    with the plan within one frame; and what both manifests say is so (see `claims`). Reads boxes
+    and the head of each GOP, decodes nothing. Raises `Internal` otherwise.
     """
     master = (out / MASTER).read_text("utf-8")
-    variants = manifests.parse_master(master)
-    by_track: dict[str, _Track] = {}
-    for variant in variants:
-        _check_variant(variant)
-        path = out / "hls" / variant.uri
-        _require(not _ABSOLUTE.match(variant.uri) and path.is_file(), f"{variant.uri} is missing")
-        playlist = manifests.parse_media(path.read_text("utf-8"))
-        _require(playlist.ended, f"{variant.uri} has no end")
-        _check_references(out, "hls", _uris(playlist))
-        if not playlist.iframes_only:
-            track = _read_track(out, playlist)
-            by_track[track.name] = track
-    videos = [_find(by_track, rendition.name) for rendition in plan.renditions]
-    audios = [_find(by_track, audio.name) for audio in plan.audio]
-    _require(len(by_track) == len(videos) + len(audios), "a track is not in the plan")
+    require(_INDEPENDENT in master, "the master playlist doesn't say that segments stand alone")
+    listed = _read(out, manifests.parse_master(master))
+    videos = [_find(listed, rendition.name) for rendition in plan.renditions]
+    audios = [_find(listed, audio.name) for audio in plan.audio]
+    require(len(listed.tracks) == len(videos) + len(audios), "a track is not in the plan")
+    target = next(iter(listed.playlists.values())).target_s
+    rates = {
+        name: measure(track.sizes, track.durations, target) for name, track in listed.tracks.items()
+    }
     for track, rendition in zip(videos, plan.renditions, strict=True):
         _check_grid(track, plan.grid, rendition)
+        _check_access(out, track, listed.playlists[track.name])
+        claims.check_level(track, rendition, rates[track.name])
     for track in audios:
         _check_audio(track, plan)
-    _check_dash(out, [*videos, *audios])
+    for name, track in listed.tracks.items():
+        claims.check_playlist(listed.playlists[name], track, target)
+    _check_streams(listed, plan, rates)
+    uris = {
+        name: [segment.uri for segment in playlist.segments]
+        for name, playlist in listed.playlists.items()
+    }
+    for name, playlist in listed.iframes.items():
+        claims.check_iframes(playlist, listed.tracks[name], uris[name])
+    mpd = manifests.parse_mpd((out / MPD).read_text("utf-8"))
+    claims.check_presentation(mpd, [*videos, *audios], uris, rates)
     return tuple(
-        _measured(track, kind)
+        PackagedTrack(
+            name=track.name,
+            kind=kind,
+            segments=len(track.sizes),
+            size_bytes=sum(track.sizes),
+            bitrate_mean=rates[track.name].mean,
+            bitrate_peak=rates[track.name].peak,
+        )
         for kind, tracks in ((TrackKind.VIDEO, videos), (TrackKind.AUDIO, audios))
         for track in tracks
     )
 
 
-def _read_track(out: Path, playlist: manifests.MediaPlaylist) -> _Track:
-    assert playlist.init is not None  # `_check_references` has seen it
-    init = out / "hls" / playlist.init
-    with init.open("rb") as stream:
-        header = segments.read_header(stream)
-    sizes, times = [], []
-    for segment in playlist.segments:
-        path = out / "hls" / segment.uri
-        sizes.append(path.stat().st_size)
-        with path.open("rb") as stream:
-            times.append(segments.read_segment(stream, header))
-    for before, after in pairwise(times):
-        _require(before.decode_end == after.decode_start, f"{init.parent.name} has a hole")
-    return _Track(init.parent.name, playlist, tuple(sizes), tuple(times))
+def _read(out: Path, variants: tuple[manifests.Variant, ...]) -> _Listed:
+    """Every playlist of pictures and sound, and the headers of its segments."""
+    playlists: dict[str, manifests.MediaPlaylist] = {}
+    iframes: dict[str, manifests.MediaPlaylist] = {}
+    tracks: dict[str, HeldTrack] = {}
+    by_uri: dict[str, str] = {}
+    for variant in variants:
+        if variant.attributes.get("TYPE") == "SUBTITLES":
+            continue
+        _check_variant(variant)
+        path = out / HLS / variant.uri
+        require(not _ABSOLUTE.match(variant.uri) and path.is_file(), f"{variant.uri} is missing")
+        playlist = manifests.parse_media(path.read_text("utf-8"))
+        require(playlist.ended, f"{variant.uri} has no end")
+        _check_references(out, HLS, _uris(playlist))
+        by_uri[variant.uri] = playlist.track
+        if playlist.iframes_only:
+            iframes[playlist.track] = playlist
+        elif playlist.track not in tracks:  # a rendition is listed once for each audio group
+            playlists[playlist.track] = playlist
+            tracks[playlist.track] = _whole(read_listed(out / HLS, playlist))
+    return _Listed(variants, playlists, iframes, tracks, by_uri)
+
+
+def _whole(track: HeldTrack) -> HeldTrack:
+    for before, after in pairwise(track.times):
+        require(before.decode_end == after.decode_start, f"{track.name} has a hole")
+    return track
+
+
+def _check_streams(listed: _Listed, plan: EncodePlan, rates: Mapping[str, Rates]) -> None:
+    """Every line of the master playlist, each rendition in all."""
+    renditions = {rendition.name: rendition for rendition in plan.renditions}
+    sounds = {audio.name: audio for audio in plan.audio}
+    groups: dict[str, list[HeldTrack]] = defaultdict(list)
+    seen: dict[str, set[str]] = defaultdict(set)
+    for variant in listed.variants:
+        if variant.attributes.get("TYPE") == "AUDIO":
+            name = listed.by_uri[variant.uri]
+            claims.check_sound(variant, sounds[name])
+            groups[variant.attributes["GROUP-ID"]].append(listed.tracks[name])
+    for variant in listed.variants:
+        if variant.tag == "MEDIA":
+            continue
+        name = listed.by_uri[variant.uri]
+        track = listed.tracks[name]
+        require(name in renditions, f"{variant.uri} is no rendition")
+        seen[variant.tag].add(name)
+        if variant.tag == "STREAM-INF":
+            group = groups.get(variant.attributes.get("AUDIO", ""), [])
+            require(bool(group) == bool(plan.audio), f"{variant.uri} has no audio group")
+            claims.check_stream(variant, track, group, rates, renditions[name])
+        else:
+            claims.check_iframe_stream(variant, track, listed.iframes[name])
+    for tag in ("STREAM-INF", "I-FRAME-STREAM-INF"):
+        require(seen[tag] == renditions.keys(), f"a rendition has no EXT-X-{tag}")
+
+
+def _check_access(out: Path, track: HeldTrack, playlist: manifests.MediaPlaylist) -> None:
+    """Each fragment can be decoded with nothing before it, and shows nothing from before it."""
+    opened = {index: segment.uri for index, segment in enumerate(playlist.segments)}
+    shown = track.times[0].fragments[0].start
+    for index, fragment in track.fragments():
+        where = f"{track.name} segment {index + 1}"
+        first = fragment.first
+        require(first.sync and first.presented == fragment.start, f"{where} has leading pictures")
+        require(fragment.start == shown, f"{where} has a GOP that isn't closed")
+        shown = fragment.end
+        with (out / HLS / opened[index]).open("rb") as stream:
+            stream.seek(fragment.data)
+            head = stream.read(min(HEAD_BYTES, first.size))
+        require(starts_alone(track.entry, head), f"{where} has a GOP without a keyframe")
 
 
 def _check_variant(variant: manifests.Variant) -> None:
@@ -88,8 +166,8 @@ def _check_variant(variant: manifests.Variant) -> None:
     wanted = {"BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "RESOLUTION"}
     if variant.tag == "STREAM-INF":
         wanted |= {"FRAME-RATE"}
-    _require(wanted <= have.keys(), f"{variant.uri} lacks {sorted(wanted - have.keys())}")
-    _require(
+    require(wanted <= have.keys(), f"{variant.uri} lacks {sorted(wanted - have.keys())}")
+    require(
         int(have["BANDWIDTH"]) >= int(have["AVERAGE-BANDWIDTH"]) > 0,
         f"{variant.uri} has a peak under its mean",
     )
@@ -97,87 +175,41 @@ def _check_variant(variant: manifests.Variant) -> None:
 
 def _check_references(out: Path, folder: str, uris: Iterable[str]) -> None:
     for uri in uris:
-        _require(bool(uri) and not _ABSOLUTE.match(uri), f"{uri!r} is not relative")
+        require(bool(uri) and not _ABSOLUTE.match(uri), f"{uri!r} is not relative")
         path = (out / folder / uri).resolve()
-        _require(path.is_relative_to(out.resolve()), f"{uri!r} leads out of the package")
-        _require(path.is_file() and path.stat().st_size > 0, f"{uri!r} is missing or empty")
+        require(path.is_relative_to(out.resolve()), f"{uri!r} leads out of the package")
+        require(path.is_file() and path.stat().st_size > 0, f"{uri!r} is missing or empty")
 
 
-def _check_grid(track: _Track, grid: Grid, rendition: Rendition) -> None:
+def _check_grid(track: HeldTrack, grid: Grid, rendition: Rendition) -> None:
     step = Fraction(grid.segment_frames) / grid.frame_rate
     for index, times in enumerate(track.times):
-        _require(times.first_is_sync, f"{track.name} segment {index + 1} starts without a keyframe")
-        _require(
+        require(times.first_is_sync, f"{track.name} segment {index + 1} starts without a keyframe")
+        require(
             times.start == index * step,
             f"{track.name} segment {index + 1} starts at {float(times.start):.6f} s,"
             f" not {float(index * step):.6f} s",
         )
     frames = sum(times.samples for times in track.times)
     wanted = grid.frames // rendition.step(grid)
-    _require(frames == wanted, f"{track.name} has {frames} of {wanted} frames")
-    _check_duration(track, Fraction(grid.frames) / grid.frame_rate, 1 / grid.frame_rate)
-
-
-def _check_audio(track: _Track, plan: EncodePlan) -> None:
-    """Sound may end before the picture, but starts with it and is listed as long as it is."""
-    start = track.times[0].start
-    _require(abs(start) <= 1 / plan.grid.frame_rate, f"{track.name} starts at {float(start):.4f} s")
-    # Playlists count what is presented: without the priming.
-    _check_duration(track, sum((t.duration for t in track.times), Fraction(0)), Fraction(1, 10))
-
-
-def _check_duration(track: _Track, wanted: Fraction, tolerance: Fraction) -> None:
-    listed = sum((segment.duration for segment in track.playlist.segments), Fraction(0))
-    held = sum((times.duration for times in track.times), Fraction(0))
-    rounding = Fraction(len(track.times), 2000)  # playlists round to a millisecond
-    for name, length, off in (
-        ("playlist", listed, tolerance + rounding),
-        ("samples", held, tolerance),
-    ):
-        _require(
-            abs(length - wanted) <= off,
-            f"{track.name} lasts {float(length):.4f} s by its {name}, not {float(wanted):.4f} s",
-        )
-
-
-def _check_dash(out: Path, tracks: Sequence[_Track]) -> None:
-    representations = manifests.parse_mpd((out / MPD).read_text("utf-8"))
-    listed = {r.init: r for r in representations}
-    for track in tracks:
-        representation = listed.pop(track.playlist.init or "", None)
-        _require(representation is not None, f"{track.name} is not in the DASH manifest")
-        assert representation is not None
-        uris = [uri for uri, _, _ in representation.segments]
-        _require(
-            uris == [segment.uri for segment in track.playlist.segments],
-            f"HLS and DASH disagree about the segments of {track.name}",
-        )
-        _require(bool(representation.codecs), f"{track.name} has no codecs in the DASH manifest")
-    _require(not listed, "the DASH manifest has a track that HLS has not")
-
-
-def _measured(track: _Track, kind: TrackKind) -> PackagedTrack:
-    durations = [times.duration for times in track.times]
-    rates = manifests.measure(track.sizes, durations, track.playlist.target_s)
-    return PackagedTrack(
-        name=track.name,
-        kind=kind,
-        segments=len(track.sizes),
-        size_bytes=sum(track.sizes),
-        bitrate_mean=rates.mean,
-        bitrate_peak=rates.peak,
+    require(frames == wanted, f"{track.name} has {frames} of {wanted} frames")
+    length = Fraction(grid.frames) / grid.frame_rate
+    require(
+        abs(track.cuts[-1] - length) <= 1 / rendition.frame_rate,
+        f"{track.name} lasts {float(track.cuts[-1]):.4f} s, not {float(length):.4f} s",
     )
+
+
+def _check_audio(track: HeldTrack, plan: EncodePlan) -> None:
+    """Sound may end before the picture, but starts with it."""
+    start = track.cuts[0]
+    require(start <= 1 / plan.grid.frame_rate, f"{track.name} starts at {float(start):.4f} s")
 
 
 def _uris(playlist: manifests.MediaPlaylist) -> list[str]:
     return [playlist.init or "", *(segment.uri for segment in playlist.segments)]
 
 
-def _find(tracks: dict[str, _Track], name: str) -> _Track:
-    _require(name in tracks, f"{name} is not in the package")
-    return tracks[name]
-
-
-def _require(holds: bool, why: str) -> None:  # noqa: FBT001 - an assertion with words
-    if not holds:
-        raise Internal("The package is not sound", why)
+def _find(listed: _Listed, name: str) -> HeldTrack:
+    require(name in listed.tracks, f"{name} is not in the package")
+    return listed.tracks[name]
