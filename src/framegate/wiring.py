@@ -21,6 +21,7 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
+from framegate.domain.sound import AudioCodec, LoudnessMode
 from framegate.flow.process import Flows
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs, Leases
@@ -108,6 +109,8 @@ def process_options(
     codec: VideoCodec | None = None,
     preset: str | None = None,
     max_short_side: int | None = None,
+    audio_codec: AudioCodec | None = None,
+    loudness: LoudnessMode | None = None,
     vmaf: VmafMode | None = None,
     policy: Path | None = None,
     hashlists: Sequence[Path] | None = None,
@@ -125,6 +128,8 @@ def process_options(
             codec=codec or VideoCodec(settings.encode.codec),
             preset=base.preset if preset is None else preset,
             max_short_side=max_short_side or base.max_short_side,
+            audio_codec=audio_codec or base.audio_codec,
+            loudness=loudness or base.loudness,
         ),
         screen=ScreenOptions(
             max_gap_s=max_gap_s or settings.screen.max_gap_s,

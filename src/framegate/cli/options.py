@@ -14,6 +14,7 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import VideoCodec
 from framegate.domain.options import ProcessOptions, ScreenMode, VmafMode
 from framegate.domain.sidecar import problem_with
+from framegate.domain.sound import AudioCodec, LoudnessMode
 from framegate.errors import UsageInvalid
 from framegate.services.wish import read_policy
 from framegate.settings import Settings
@@ -91,6 +92,17 @@ class Encoding:
             help="No rendition above it; default 2160. Nothing is ever scaled up.",
         ),
     ] = None
+    audio_codec: Annotated[
+        AudioCodec | None, typer.Option("--audio-codec", help="Codec of the sound; default aac.")
+    ] = None
+    loudness: Annotated[
+        LoudnessMode | None,
+        typer.Option(
+            "--loudness",
+            help="r128 brings every track to -23 LUFS, true peaks at most -1 dBTP (default); "
+            "source leaves it as loud as it is.",
+        ),
+    ] = None
     vmaf: Annotated[
         VmafMode | None,
         typer.Option("--vmaf", help="Where quality is measured: windows, everything, nowhere."),
@@ -135,6 +147,8 @@ def chosen(
         codec=encoding.codec,
         preset=encoding.preset,
         max_short_side=encoding.max_short_side,
+        audio_codec=encoding.audio_codec,
+        loudness=encoding.loudness,
         vmaf=encoding.vmaf,
         policy=looking.policy,
         hashlists=looking.hash_list,

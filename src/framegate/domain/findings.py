@@ -46,6 +46,7 @@ class Finding:
     region: Region | None = None
     sample: int | None = None  # index of the sample that is the evidence
     detail: str = ""  # words for people; never a score
+    track: int | None = None  # audio track in which it was heard
 
     @property
     def number(self) -> float | None:
@@ -70,6 +71,7 @@ class AnalyserRun:
     model_sha256: str | None = None
     samples_seen: int = 0
     cpu_s: float = 0.0
+    track: int | None = None  # audio track that it listened to
 
 
 @dataclass(frozen=True, slots=True)

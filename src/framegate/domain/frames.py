@@ -95,7 +95,7 @@ class FrameSignals:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What was measured on every decoded frame."""
+    """What was measured on every decoded frame; the sound is that of the default track."""
 
     frames: FrameSignals
     black: tuple[Span, ...] = ()

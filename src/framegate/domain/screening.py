@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from framegate.domain.findings import AnalyserRun, Finding, Tag
 from framegate.domain.frames import Coverage, Quality, SampleInfo, Shot, Signals
+from framegate.domain.sound import HeardTrack
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,4 @@ class Screening:
     coverage: Coverage
     quality: Quality
     spoken_language: str | None = None
+    sound: tuple[HeardTrack, ...] = ()  # every audio track of the source, the default one first

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from framegate.domain.agreement import Agreement, compare
+from framegate.domain.audio_tracks import only_screened
 from framegate.domain.codec import dump, load
 from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
 from framegate.domain.media import MediaFacts
@@ -99,7 +100,7 @@ class Flows:
             encoded = encode_all(
                 run,
                 steps,
-                facts,
+                only_screened(facts, screening.sound),
                 self._workshop.encoders(),
                 poster_at=poster_time(screening),
             )

@@ -37,7 +37,8 @@ _SILENCES = 500  # a message
 
 def decode(call: Call) -> dict[str, Any]:
     """Answer: ``loudness_lufs`` (None when nothing was heard), ``heard`` ([start, end] pairs of
-    unbroken sound, at most 1,000), ``corrupt`` (packets).
+    unbroken sound, at most 1,000), ``heard_s`` (of sound in all, a fraction), ``corrupt``
+    (packets).
     """
     request = call.request
     start = Fraction(request["start"])
@@ -68,6 +69,7 @@ def decode(call: Call) -> dict[str, Any]:
     return {
         "loudness_lufs": loudness.integrated,
         "heard": [[str(first), str(end)] for first, end in heard.stretches[:1000]],
+        "heard_s": str(heard.total),
         "corrupt": tally.corrupt,
     }
 
@@ -79,11 +81,13 @@ class _Heard:
         self._start = start
         self.end = Fraction(0)  # of the last frame, the track's own seconds
         self.stretches: list[list[Fraction]] = []
+        self.total = Fraction(0)
 
     def note(self, at: Fraction, lasting: Fraction) -> bool:
         """Whether this frame does not follow the one before."""
         jumped = not self.stretches or abs(at - self.end) > _JUMP
         self.end = at + lasting
+        self.total += lasting
         if jumped:
             self.stretches.append([at - self._start, self.end - self._start])
         else:

@@ -12,11 +12,21 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from framegate.domain.media import AudioFacts, TextFacts
+from framegate.domain.sound import AudioPurpose
 from framegate.errors import FramegateError, NoVideoTrack, UnsupportedInput
-from framegate.media.container import VIDEO_DECODERS
+from framegate.media.container import AUDIO_DECODERS, VIDEO_DECODERS
 
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 _DECODERS = frozenset(VIDEO_DECODERS.split(","))
+_SOUND_DECODERS = frozenset(AUDIO_DECODERS.split(","))
+
+_PURPOSES = (
+    (Disposition.visual_impaired | Disposition.descriptions, AudioPurpose.DESCRIPTION),
+    (Disposition.hearing_impaired, AudioPurpose.CLEAR_SPEECH),
+    (Disposition.comment, AudioPurpose.COMMENTARY),
+    (Disposition.dub, AudioPurpose.DUB),
+)
+"""A track may carry several flags: the one that a viewer must know most about counts."""
 
 
 @dataclass(slots=True)
@@ -51,6 +61,7 @@ def select(container: InputContainer) -> Selection:
     sound: list[Any] = []
     dropped: list[str] = []
     unknown: list[str] = []
+    refused: list[Any] = []
     for stream in container.streams:
         context: Any = stream.codec_context if stream.type in {"video", "audio"} else None
         if isinstance(stream, VideoStream):
@@ -61,11 +72,13 @@ def select(container: InputContainer) -> Selection:
             else:
                 moving.append(stream)
         elif stream.type == "audio" and context is not None and context.sample_rate:
-            sound.append(stream)
+            known = context.codec.name in _SOUND_DECODERS
+            (sound if known else refused).append(stream)
         elif stream.type != "subtitle":
             dropped.append(f"track {stream.index}: {stream.type} that is not understood")
     if not moving:
         raise _no_picture(container, unknown)
+    unknown += [f"track {s.index}: {codec_name(s)}, no allowed decoder" for s in refused]
     chosen = max(moving, key=_rank)
     for other in moving:
         if other is not chosen:
@@ -101,7 +114,8 @@ def audio_facts(stream: Any, extent: Extent) -> AudioFacts:  # noqa: ANN401 - Py
         if extent.first is not None
         else Fraction(0),
         default=bool(stream.disposition & Disposition.default),
-        title=stream.metadata.get("title") or None,
+        title=title_of(stream),
+        purpose=next((p for flag, p in _PURPOSES if stream.disposition & flag), AudioPurpose.MAIN),
     )
 
 
@@ -112,8 +126,7 @@ def text_facts(streams: Sequence[Any]) -> list[TextFacts]:
             s.index,
             codec_name(s),
             language_of(s),
-            # MP4 calls it a name
-            title=s.metadata.get("title") or s.metadata.get("name") or None,
+            title=title_of(s),
             default=bool(s.disposition & Disposition.default),
             forced=bool(s.disposition & Disposition.forced),
             hearing_impaired=bool(
@@ -128,6 +141,12 @@ def language_of(stream: Stream) -> str | None:
     """The track's language tag; None when unsaid ("und")."""
     tag = (stream.metadata.get("language") or "").strip()
     return tag if tag and tag != "und" else None
+
+
+def title_of(stream: Stream) -> str | None:
+    """What the track calls itself; MP4 calls that a name."""
+    said = stream.metadata.get("title") or stream.metadata.get("name") or ""
+    return said.strip() or None
 
 
 def codec_name(stream: Stream) -> str:

@@ -7,8 +7,9 @@ besides, in a group of its own: a player takes one group, and a viewer a track i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from framegate.domain.audio_tracks import in_order
 from framegate.domain.ladder import STEREO_GROUP, SURROUND_GROUP, AudioRendition, EncodeOptions
 from framegate.domain.languages import english_name
 from framegate.domain.media import AudioFacts
@@ -48,18 +49,6 @@ def plan_audio(tracks: Sequence[AudioFacts], options: EncodeOptions) -> tuple[Au
             if track.layout in SURROUND_LAYOUTS
         ),
     )
-
-
-def in_order(tracks: Iterable[AudioFacts]) -> tuple[AudioFacts, ...]:
-    """The track that plays when nobody chooses, then the others as they lie in the source.
-
-    That is the first that the source calls default and that is the programme itself; some
-    containers call every track default.
-    """
-    listed = tuple(tracks)
-    main = [track for track in listed if track.purpose is AudioPurpose.MAIN] or list(listed)
-    first = next((track for track in main if track.default), next(iter(main), None))
-    return tuple(sorted(listed, key=lambda track: track is not first))
 
 
 def _rendition(

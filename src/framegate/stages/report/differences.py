@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from framegate.domain.ladder import Change
 from framegate.domain.media import MediaFacts
 from framegate.domain.report import ReportInput
+from framegate.stages.report import sound
 from framegate.stages.report.facts import language
-
-NOT_PUBLISHED = "left out"
+from framegate.stages.report.sound import NOT_PUBLISHED
 
 
 def differences(report: ReportInput) -> tuple[Change, ...]:
@@ -17,7 +17,13 @@ def differences(report: ReportInput) -> tuple[Change, ...]:
     plan = report.plan
     if plan is None:
         return ()
-    return (*_length(report.facts), *plan.changes, *_silent(report), *_left_out(report.facts))
+    return (
+        *_length(report.facts),
+        *plan.changes,
+        *sound.levels(report),
+        *sound.unheard(report),
+        *_left_out(report.facts),
+    )
 
 
 def _length(facts: MediaFacts) -> Iterable[Change]:
@@ -28,16 +34,6 @@ def _length(facts: MediaFacts) -> Iterable[Change]:
             f"{float(claimed):.2f} s claimed",
             f"{float(facts.duration_measured):.2f} s, as far as the file goes",
         )
-
-
-def _silent(report: ReportInput) -> Iterable[Change]:
-    """Tracks that were planned and of which nothing could be decoded."""
-    made = {done.audio.name for done in report.audio}
-    if report.plan is not None and report.renditions:
-        for track in report.plan.audio:
-            if track.name not in made:
-                what = f"Sound, {track.label or track.name}"
-                yield Change(what, "cannot be decoded", NOT_PUBLISHED)
 
 
 def _left_out(facts: MediaFacts) -> Iterable[Change]:

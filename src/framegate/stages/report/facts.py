@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from framegate.domain.languages import english_name
 from framegate.domain.media import Colour, MediaFacts, VideoFacts
+from framegate.domain.sound import AudioPurpose
 from framegate.stages.report.words import (
     NOT_SAID,
     clock,
@@ -142,6 +143,8 @@ def _tracks(facts: MediaFacts) -> Iterable[Row]:
         words = f"{track.codec}, {track.layout}, {track.sample_rate / 1000:g} kHz"
         if track.start:
             words += f", starts at {float(track.start):+.3f} s"
+        if track.purpose is not AudioPurpose.MAIN:
+            words += f", {track.purpose.value.replace('-', ' ')}"
         yield Row(f"Audio {track.index}", language(track.language), words)
     for text in facts.text:
         words = f"{text.codec}{' inside the video' if text.embedded else ''}"

@@ -165,10 +165,15 @@ class _Queue:
 
 
 class Listening:
-    """Plays sound to the audio analysers."""
+    """Plays the sound of one track to the audio analysers."""
 
     def __init__(self, analysers: Sequence[AudioAnalyser]) -> None:
         self._analysers = [(each, _Account(each)) for each in analysers]
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._analysers)
 
     def hear(self, start: Fraction, sound: Sound) -> None:
         """One block, ascending."""

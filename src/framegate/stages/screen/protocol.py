@@ -114,7 +114,7 @@ class Analyser(Described, Protocol):
 
 
 class AudioAnalyser(Described, Protocol):
-    """Listens to the first audio track, mixed to mono at `SOUND_RATE`."""
+    """Listens to one audio track after the other, each mixed to mono at `SOUND_RATE`."""
 
     def listen(self, start: Fraction, sound: Sound) -> Looked:
         """One block, at most 30 s; ``start`` is presentation seconds from the video's first frame.
@@ -122,7 +122,7 @@ class AudioAnalyser(Described, Protocol):
         """
 
     def finish(self) -> Looked:
-        """After the last block."""
+        """After the last block of a track; the next block is another track's first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,17 +102,17 @@ def screen(
         frames=decoding.frame_signals(),
         black=tuple(decoding.black),
         freeze=tuple(decoding.freeze),
-        silence=heard.silence,
-        loudness_lufs=heard.loudness_lufs,
+        silence=heard.first.silence if heard.first else (),
+        loudness_lufs=heard.first.loudness_lufs if heard.first else None,
     )
     _save_signals(context.work / SIGNALS, decoding, facts)
     screening = Screening(
         shots=decoding.shots(end),
         samples=_with_hashes(decoding.samples, seen),
         signals=signals,
-        findings=(*seen.findings, *heard.seen.findings),
+        findings=(*seen.findings, *heard.findings),
         runs=(*seen.runs, *heard.runs, *not_run(panel.unavailable)),
-        tags=(*seen.tags, *heard.seen.tags),
+        tags=(*seen.tags, *heard.tags),
         faces_most=seen.faces_most,
         coverage=cover(
             _decode_facts(facts, decoded, decoding),
@@ -128,7 +128,8 @@ def screen(
             still=(*signals.black, *signals.freeze),
             loudness_lufs=signals.loudness_lufs,
         ),
-        spoken_language=heard.seen.spoken_language,
+        spoken_language=heard.spoken_language,
+        sound=heard.tracks,
     )
     context.progress.end(STAGE, f"{len(screening.shots)} shots, {len(screening.samples)} samples")
     return screening

@@ -1,20 +1,26 @@
-"""The sound of the first audio track: loudness, silence, speech."""
+"""The sound of every audio track: loudness, silence, speech.
+
+Each track is decoded once and heard whole by every analyser. One of which nothing can be decoded,
+or that is one too many, is told as not screened, and so is not published.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain.findings import AnalyserRun
+from framegate.domain.audio_tracks import MOST_TRACKS, in_order
+from framegate.domain.findings import AnalyserRun, Finding, Tag
 from framegate.domain.media import AudioFacts, MediaFacts
+from framegate.domain.sound import HeardTrack
 from framegate.domain.span import Span
-from framegate.errors import Internal
+from framegate.errors import Internal, Undecodable
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.base import StageContext
 from framegate.stages.screen.cascade import Listening, Seen
@@ -28,12 +34,18 @@ RING = RingSpec(slots=2, slot_bytes=BLOCK_S * SOUND_RATE * 4)
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What listening brought; empty without an audio track."""
+    """What listening brought, the default track first; empty without an audio track."""
 
-    loudness_lufs: float | None = None
-    silence: tuple[Span, ...] = ()
-    seen: Seen = field(default_factory=Seen)
+    tracks: tuple[HeardTrack, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    tags: tuple[Tag, ...] = ()
     runs: tuple[AnalyserRun, ...] = ()
+    spoken_language: str | None = None  # of the first track with speech
+
+    @property
+    def first(self) -> HeardTrack | None:
+        """The track that plays when nobody chooses, or what comes next where that was not heard."""
+        return next((track for track in self.tracks if track.screened), None)
 
 
 def listen(
@@ -43,11 +55,58 @@ def listen(
     analysers: Sequence[AudioAnalyser],
     limits: Limits | None = None,
 ) -> Heard:
-    """Decode the default audio track (else the first) once. Raises as `screen` does."""
-    listening = Listening(analysers)
-    track = _track(facts)
-    if track is None:
-        return Heard(runs=listening.skipped("the video has no sound"))
+    """Decode every audio track once, the default one first. Raises as `screen` does."""
+    tracks = in_order(facts.audio)
+    if not tracks:
+        return Heard(runs=Listening(analysers).skipped("the video has no sound"))
+    heard: list[HeardTrack] = []
+    seen: list[Seen] = []
+    for track in tracks[:MOST_TRACKS]:
+        listening = Listening(analysers)
+        try:
+            told = _listen(context, fd, (facts, track), listening, limits)
+        except Undecodable as error:
+            told = HeardTrack(track.index, screened=False, why=str(error))
+        looked = listening.finish()
+        heard.append(told)
+        if told.screened:
+            seen.append(_of_track(looked, track, several=len(tracks) > 1))
+    why = f"only {MOST_TRACKS} audio tracks are listened to"
+    heard += [HeardTrack(track.index, screened=False, why=why) for track in tracks[MOST_TRACKS:]]
+    if not seen:
+        runs = Listening(analysers).skipped("no audio track could be decoded; none is published")
+        return Heard(tracks=tuple(heard), runs=runs)
+    return Heard(
+        tracks=tuple(heard),
+        findings=tuple(finding for each in seen for finding in each.findings),
+        tags=tuple(tag for each in seen for tag in each.tags),
+        runs=tuple(run for each in seen for run in each.runs),
+        spoken_language=next((s.spoken_language for s in seen if s.spoken_language), None),
+    )
+
+
+def _of_track(seen: Seen, track: AudioFacts, *, several: bool) -> Seen:
+    """The same with the track's number in it, and in words where there are several."""
+
+    def run(each: AnalyserRun) -> AnalyserRun:
+        reason = f"track {track.index}: {each.reason}" if several and each.reason else each.reason
+        return replace(each, track=track.index, reason=reason)
+
+    return replace(
+        seen,
+        findings=tuple(replace(each, track=track.index) for each in seen.findings),
+        runs=tuple(run(each) for each in seen.runs),
+    )
+
+
+def _listen(
+    context: StageContext,
+    fd: int,
+    source: tuple[MediaFacts, AudioFacts],
+    listening: Listening,
+    limits: Limits | None,
+) -> HeardTrack:
+    facts, track = source
     silence: list[Span] = []
 
     def on_message(message: dict[str, Any]) -> None:
@@ -67,31 +126,36 @@ def listen(
         # a hostile file can decode to NaN; no model has to know
         listening.hear(start, np.nan_to_num(sound, posinf=1.0, neginf=-1.0))
 
-    with reopened(fd) as source:
+    with reopened(fd) as opened:
         answer = context.sandbox.run(
             TASK,
             {
                 "index": track.index,
                 "start": str(facts.video.start),
-                "sound": bool(analysers),
+                "sound": listening.wanted,
                 "max_pixels": facts.video.decoder_pixels,
             },
-            fds={"source": source},
+            fds={"source": opened},
             limits=limits or _limits(track),
             ring=RING,
             on_message=on_message,
             on_frame=on_frame,
         )
-    seen = listening.finish()
-    loudness = answer.get("loudness_lufs")
+    try:
+        loudness, heard_s = answer["loudness_lufs"], float(Fraction(answer["heard_s"]))
+        corrupt = int(answer["corrupt"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise _nonsense() from error
     if loudness is not None and not (isinstance(loudness, float) and math.isfinite(loudness)):
         raise _nonsense()
-    return Heard(loudness, tuple(silence), seen, seen.runs)
-
-
-def _track(facts: MediaFacts) -> AudioFacts | None:
-    return next((track for track in facts.audio if track.default), None) or next(
-        iter(facts.audio), None
+    return HeardTrack(
+        index=track.index,
+        screened=heard_s > 0,
+        why="" if heard_s > 0 else "nothing of it can be decoded",
+        heard_s=heard_s,
+        loudness_lufs=loudness,
+        silence=tuple(silence),
+        corrupt_packets=corrupt,
     )
 
 

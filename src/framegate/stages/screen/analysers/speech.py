@@ -33,6 +33,9 @@ class SpeechAnalyser:
         self.model_sha256: str | None = registry.get(_MODEL).sha256
         self._listener = listener
         self._profanity = profanity
+        self._begin()
+
+    def _begin(self) -> None:
         self._scores = Scores(self.name, self.version)
         self._spoken: defaultdict[str, float] = defaultdict(float)  # language → s
         self._wordless_s = 0.0
@@ -69,6 +72,11 @@ class SpeechAnalyser:
 
     def finish(self) -> Looked:
         """The language spoken longest; unavailable when any speech could not be judged."""
+        looked = self._told()
+        self._begin()
+        return looked
+
+    def _told(self) -> Looked:
         limits = f"{self._wordless_s:.0f} s of voice without words" if self._wordless_s else ""
         if not self._spoken:
             return Looked(findings=self._scores.peaks(), reason=limits or "no speech found")
