@@ -16,6 +16,10 @@ from framegate.domain.sound import AudioPurpose
 _BLOCK = 64  # px: codecs code whole blocks, none larger than this
 _LEAST_BOUND = 3840 * 2160
 
+PQ_PEAK = 1000
+"""cd/m2 that PQ is taken to reach where no metadata says: the mastering peak of HDR10 as it is
+mostly made, and HLG's reference display."""
+
 INTERLACED_LEAST = 0.15
 """`VideoFacts.interlaced_measured` from which a track is interlaced. Progressive clips measure 0
 (noise on a still picture up to 0.06), interlaced ones over 0.9."""
@@ -141,6 +145,7 @@ class VideoFacts:
     interlaced_flagged: float = 0.0  # share of probed frames, 0..1
     field_order_measured: FieldOrder = FieldOrder.UNKNOWN  # UNKNOWN: too little moves to tell
     telecine: Telecine = Telecine.NONE
+    mastering_peak: int | None = None  # cd/m2 that HDR metadata says; None where it says none
     coded_aspect: Fraction = Fraction(1)  # sample aspect that the first frame itself has
 
     @property

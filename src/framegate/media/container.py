@@ -44,6 +44,7 @@ from framegate.errors import (
     Undecodable,
     UnsafeInput,
 )
+from framegate.media.brightness import described
 
 SOURCE_FORMATS = "mov,matroska,webm,mpegts,mpeg,avi,ogg,flv,mxf,yuv4mpegpipe,asf,ivf"
 """Demuxers for what senders send: containers with timestamps of their own, none that opens more."""
@@ -219,6 +220,8 @@ def decode_packets(
 
     Flushes the decoder when ``source`` ends. To decode again, seek or open again.
     """
+    if isinstance(stream, VideoStream):
+        source = described(source, stream)
     for packet in source:
         yield from _timed(_decode(stream, packet, tally), tally)
     yield from _timed(_decode(stream, None, tally), tally)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import FieldOrder
 from framegate.errors import FramegateError, InputTooLarge, Undecodable
+from framegate.media.brightness import peak_of
 from framegate.media.container import Tally, decode_packets, open_source, packets
 from framegate.media.filters import SAMPLE_ASPECT_UNIT, SampleAspect
 from framegate.media.scan import LEAST_LINES, Scan, Verdicts, judge, measure
@@ -81,6 +82,7 @@ class FramePass:
 
     first: VideoFrame
     aspect: Fraction  # sample aspect of the first frame, by the frame itself
+    peak: int | None  # cd/m2, of the mastering display
     flagged: float  # share of frames flagged interlaced
     scan: Scan
     captions: bool
@@ -161,12 +163,19 @@ def decode_some(
     return FramePass(
         first=found[0],
         aspect=Fraction(SampleAspect().of(found[0]), SAMPLE_ASPECT_UNIT),
+        peak=_peak(found[0]),
         flagged=flagged,
         scan=judge(windows),
         captions=any(SideDataType.A53_CC in frame.side_data for frame in found),
         sizes=frozenset((frame.width, frame.height) for frame in found),
         side_data=_frame_side_data(found[0]) | side_data,
     )
+
+
+def _peak(frame: VideoFrame) -> int | None:
+    if SideDataType.MASTERING_DISPLAY_METADATA not in frame.side_data:
+        return None
+    return peak_of(bytes(frame.side_data[SideDataType.MASTERING_DISPLAY_METADATA]))
 
 
 def _seek(

@@ -287,6 +287,7 @@ def _video(
         interlaced_flagged=frames.flagged,
         field_order_measured=frames.scan.order,
         telecine=_telecine(timing, frames),
+        mastering_peak=frames.peak,
         coded_aspect=frames.aspect,
     )
 

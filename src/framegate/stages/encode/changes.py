@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from framegate.domain.ladder import AudioRendition, Change, Fields, FieldWork, Rendition
 from framegate.domain.media import (
+    PQ_PEAK,
     AudioFacts,
     FieldOrder,
     HdrKind,
@@ -107,7 +108,7 @@ def _pixels(top: Rendition) -> str:
 
 def _colour(video: VideoFacts) -> Iterable[Change]:
     if video.hdr is not HdrKind.SDR:
-        yield Change("Dynamic range", f"HDR ({video.hdr.value})", "SDR BT.709")
+        yield Change("Dynamic range", f"HDR ({_hdr(video)})", "SDR BT.709")
     elif video.colour.matrix != "bt709":
         yield Change("Colour", video.colour.matrix, "BT.709")
     if video.colour.full_range:
@@ -119,6 +120,15 @@ def _colour(video: VideoFacts) -> Iterable[Change]:
         yield Change("Colour detail", shape, ":".join(OUTPUT_CHROMA))
     if video.has_alpha:
         yield Change("Transparency", "alpha channel", "over black")
+
+
+def _hdr(video: VideoFacts) -> str:
+    """The kind, and the peak that it is mapped from where that is known."""
+    if video.mastering_peak is not None:
+        return f"{video.hdr.value}, up to {video.mastering_peak} cd/m²"
+    if video.hdr is HdrKind.PQ:
+        return f"{video.hdr.value}, taken as up to {PQ_PEAK} cd/m²"
+    return video.hdr.value
 
 
 def _sound(tracks: Sequence[AudioFacts], audio: Sequence[AudioRendition]) -> Iterable[Change]:
