@@ -145,6 +145,12 @@ class EncodeSettings(Group):
     codec: Literal["h264", "h265", "av1"] = _setting(
         "h264", "Codec of the renditions", "", "Every player in use plays it"
     )
+    ladder: Literal["per-title", "fixed"] = _setting(
+        "per-title",
+        "Where sizes and CRFs come from: trial encodes of the video, or its size alone",
+        "",
+        "Fewer bits for the same picture, for a tenth to a quarter more CPU",
+    )
     workers: int = _setting(
         0,
         "Chunks of one video encoded at once; 0 means one for every four cores, at least one",

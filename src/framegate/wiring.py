@@ -21,6 +21,7 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
+from framegate.domain.pertitle import LadderMode
 from framegate.domain.sound import AudioCodec, LoudnessMode
 from framegate.flow.process import Flows
 from framegate.flow.workshop import Workshop
@@ -107,6 +108,7 @@ def process_options(
     *,
     output: Path | None = None,
     codec: VideoCodec | None = None,
+    ladder: LadderMode | None = None,
     preset: str | None = None,
     max_short_side: int | None = None,
     audio_codec: AudioCodec | None = None,
@@ -126,6 +128,7 @@ def process_options(
         output=str((output or settings.paths.output).expanduser().absolute()),
         encode=EncodeOptions(
             codec=codec or VideoCodec(settings.encode.codec),
+            ladder=ladder or LadderMode(settings.encode.ladder),
             preset=base.preset if preset is None else preset,
             max_short_side=max_short_side or base.max_short_side,
             audio_codec=audio_codec or base.audio_codec,

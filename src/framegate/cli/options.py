@@ -13,6 +13,7 @@ from framegate.cli.progress import ProgressMode
 from framegate.domain.asset import AssetDetails
 from framegate.domain.ladder import VideoCodec
 from framegate.domain.options import ProcessOptions, ScreenMode, VmafMode
+from framegate.domain.pertitle import LadderMode
 from framegate.domain.sidecar import problem_with
 from framegate.domain.sound import AudioCodec, LoudnessMode
 from framegate.errors import UsageInvalid
@@ -76,6 +77,14 @@ class Encoding:
 
     codec: Annotated[
         VideoCodec | None, typer.Option("--codec", help="Codec of the renditions; default h264.")
+    ] = None
+    ladder: Annotated[
+        LadderMode | None,
+        typer.Option(
+            "--ladder",
+            help="per-title (the default) fits sizes and CRFs to the video by trial encodes; "
+            "fixed takes those of its size.",
+        ),
     ] = None
     preset: Annotated[
         str | None,
@@ -145,6 +154,7 @@ def chosen(
         settings,
         output=output,
         codec=encoding.codec,
+        ladder=encoding.ladder,
         preset=encoding.preset,
         max_short_side=encoding.max_short_side,
         audio_codec=encoding.audio_codec,

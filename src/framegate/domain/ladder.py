@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from framegate.domain.sound import AudioCodec, AudioPurpose, Levelled, LoudnessMode
-
 from framegate.domain.media import FieldOrder
+from framegate.domain.pertitle import LadderMode, TitleLadder
+from framegate.domain.sound import AudioCodec, AudioPurpose, Levelled, LoudnessMode
 
 
 class VideoCodec(StrEnum):
@@ -43,6 +43,7 @@ class EncodeOptions:
     audio_codec: AudioCodec = AudioCodec.AAC
     loudness: LoudnessMode = LoudnessMode.R128
     chunk_s: int = 30  # least seconds in a chunk; whole segments
+    ladder: LadderMode = LadderMode.PER_TITLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Rendition:
     preset: str
     frame_rate: Fraction
     sample_aspect: Fraction = Fraction(1)  # x width / height is the same in all rungs of a ladder
+    tuned: tuple[str, ...] = ()  # the encoder's own parameters over the preset: "trellis=1"
 
     def step(self, grid: Grid) -> int:
         """Grid frames to one of this rendition: it shows every ``step``-th of them."""
@@ -143,7 +145,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class EncodePlan:
-    """Pure function of probe facts and encode options; hashed into each chunk's identity."""
+    """Pure function of facts, options and trials; hashed into each chunk's identity."""
 
     renditions: tuple[Rendition, ...]
     audio: tuple[AudioRendition, ...]
@@ -152,6 +154,7 @@ class EncodePlan:
     fields: Fields = Fields()
     notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
     changes: tuple[Change, ...] = ()  # the notes taken apart
+    title: TitleLadder | None = None  # None: the fixed ladder was asked for
 
 
 @dataclass(frozen=True, slots=True)

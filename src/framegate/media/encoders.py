@@ -130,7 +130,7 @@ def _x264(rendition: Rendition) -> dict[str, str]:
     return _buffered(rendition) | {
         "profile": "high",
         "forced-idr": "1",  # a forced I picture is an IDR: nothing refers across it
-        "x264-params": _joined(parameters),
+        "x264-params": _joined(parameters, rendition),
     }
 
 
@@ -148,7 +148,7 @@ def _x265(rendition: Rendition) -> dict[str, str]:
         "info": "0",  # no SEI with the build's version inside the header
         "log-level": "error",
     }
-    own = {"forced-idr": "1", "profile": "main", "x265-params": _joined(parameters)}
+    own = {"forced-idr": "1", "profile": "main", "x265-params": _joined(parameters, rendition)}
     return _buffered(rendition) | own
 
 
@@ -166,11 +166,12 @@ def _svtav1(rendition: Rendition) -> dict[str, str]:
         "mbr": str(max(1, rendition.maxrate // 1000)),
         "mbr-overshoot-pct": "0",
     }
-    return {"svtav1-params": _joined(parameters)}
+    return {"svtav1-params": _joined(parameters, rendition)}
 
 
 _OWN = {VideoCodec.H264: _x264, VideoCodec.H265: _x265, VideoCodec.AV1: _svtav1}
 
 
-def _joined(parameters: dict[str, str]) -> str:
-    return ":".join(f"{name}={value}" for name, value in parameters.items())
+def _joined(parameters: dict[str, str], rendition: Rendition) -> str:
+    said = [f"{name}={value}" for name, value in parameters.items()]
+    return ":".join([*said, *rendition.tuned])

@@ -1,0 +1,201 @@
+"""Fit the ladder to its video: of the sizes and CRFs tried, those that pay. Pure.
+
+1. The **top rung** is to have VMAF 93 to 95: below, the loss shows; above, bits buy nothing that
+   anybody sees. A smaller size takes its place where that has as much for at least `TOP_GAIN` less.
+2. **Below it** a size is kept where it is on the convex hull of all sizes (VMAF over log bitrate),
+   give or take `NEAR`: there no other size looks better for the same bits. Each rung aims at half
+   of the bitrate of the one above it.
+3. Rungs lie at least `LEAST_GAP` VMAF apart; a switch that nobody sees helps nobody.
+4. The **smallest size** is kept wherever rule 3 allows, for slow links.
+5. No rung is planned above its ceiling (maxrate), whatever VMAF it would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from math import log
+
+from framegate.domain.ladder import Change, EncodePlan, Rendition, VideoCodec
+from framegate.domain.pertitle import LeftOut, Prediction, Stretch, TitleLadder, TrialPoint
+from framegate.domain.trial import TrialDone
+from framegate.stages.encode.changes import note
+from framegate.stages.encode.curve import Operating, operating_points
+
+TOP_VMAF = 94.0
+TOP_RANGE = (93.0, 95.0)
+TOP_GAIN = 0.15
+LEAST_GAP = 6.0
+MARGIN = 1.0  # over `LEAST_GAP`: trials are samples, and promises are about the whole
+NEAR = log(1.03)  # of the hull's bitrate, at the same VMAF
+RATE_STEP = 0.5
+
+BASE = {VideoCodec.H264: 23.0, VideoCodec.H265: 25.0, VideoCodec.AV1: 33.0}
+UNIT = {VideoCodec.H264: 1.0, VideoCodec.H265: 1.0, VideoCodec.AV1: 1.6}
+"""CRFs of which one costs an eighth of the bitrate: AV1 counts to 63, the others to 51."""
+
+TUNED = {VideoCodec.H264: {"superfast": ("trellis=1",), "veryfast": ("trellis=1",)}}
+"""What the fastest presets leave out and pays: rate-distortion optimal quantisation costs about 5 %
+of the encode's CPU and saves 8 to 15 % of the bits at the same VMAF. Slower presets have it; no
+such parameter was found for x265 and SVT-AV1."""
+
+TOP_TRIALS = (-5.0, 1.0, 7.0)
+FEW_TOP_TRIALS = (-4.0, 5.0)
+OTHER_TRIALS = (-1.0, 8.0)
+FREE = 8
+"""Times the ceiling, for trials: a buffer that begins half full would squeeze the first frames of
+each stretch, and only they are looked at."""
+
+FILLED = 0.85
+"""Of a ceiling, the highest mean that is planned: the encoder's own buffer drains a little below
+it."""
+
+MANY_FRAMES = 120  # tried: from here on a third CRF of the top rung costs little beside the encode
+
+
+def tuned(rendition: Rendition) -> Rendition:
+    """The rung with the parameters that a fitted ladder adds to its preset."""
+    return replace(rendition, tuned=TUNED.get(rendition.codec, {}).get(rendition.preset, ()))
+
+
+def trials(renditions: Sequence[Rendition], frames: int) -> tuple[Rendition, ...]:
+    """Each size at each CRF that is to be tried on ``frames`` frames. The last rung is the top."""
+    top = renditions[-1]
+    made = []
+    for rendition in renditions:
+        base, unit = BASE[rendition.codec], UNIT[rendition.codec]
+        steps: tuple[float, ...] = OTHER_TRIALS
+        if rendition is top:
+            steps = TOP_TRIALS if frames >= MANY_FRAMES else FEW_TOP_TRIALS
+        free = replace(
+            tuned(rendition),
+            maxrate=FREE * rendition.maxrate,
+            bufsize_bits=FREE * rendition.bufsize_bits,
+        )
+        made += [replace(free, crf=round(base + unit * step)) for step in steps]
+    return tuple(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The rungs that stay, smallest first, with their operating points; and the others."""
+
+    rungs: tuple[Operating, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def choose(renditions: Sequence[Rendition], points: Sequence[TrialPoint]) -> Choice:
+    """Which sizes at which CRFs. ``renditions`` are the fixed ladder, smallest first; each has a
+    trial point or more.
+    """
+    by_name = {
+        name: operating_points(tuple(group))
+        for name, group in groupby(
+            sorted(points, key=lambda point: point.rendition), key=lambda point: point.rendition
+        )
+    }
+    curves = [_under_ceiling(by_name[each.name], each.maxrate) for each in renditions]
+    at, top = _top(curves)
+    left_out = [
+        LeftOut(each.name, f"{renditions[at].name} looks as good for less")
+        for each in renditions[at + 1 :]
+    ]
+    hull = upper_hull([point for curve in curves[: at + 1] for point in curve])
+    rungs = [top]
+    for rendition, curve in reversed(list(zip(renditions[:at], curves[:at], strict=True))):
+        apart = [p for p in curve if p.vmaf <= rungs[-1].vmaf - LEAST_GAP - MARGIN]
+        able = [point for point in apart if _loss(hull, point) <= NEAR]
+        smallest = rendition is renditions[0]
+        if able:
+            aim = rungs[-1].log_rate + log(RATE_STEP)
+            rungs.append(min(able, key=lambda point: abs(point.log_rate - aim)))
+        elif apart and smallest:
+            rungs.append(min(apart, key=lambda point: _loss(hull, point)))
+        elif apart:
+            left_out.append(LeftOut(rendition.name, "other sizes look better for the same bitrate"))
+        else:
+            why = f"it would lie within {LEAST_GAP:g} VMAF of {rungs[-1].rendition}"
+            left_out.append(LeftOut(rendition.name, why))
+    return Choice(tuple(reversed(rungs)), tuple(left_out))
+
+
+def fit(plan: EncodePlan, done: TrialDone, *, crf_offset: float = 0.0) -> EncodePlan:
+    """The fixed plan with the ladder that the trials speak for. ``crf_offset`` comes on top."""
+    choice = choose(plan.renditions, done.points)
+    by_name = {rendition.name: rendition for rendition in plan.renditions}
+    renditions = tuple(
+        replace(tuned(by_name[rung.rendition]), crf=rung.crf + crf_offset) for rung in choice.rungs
+    )
+    title = TitleLadder(
+        stretches=tuple(Stretch(window.first, window.frames) for window in done.windows),
+        points=done.points,
+        predictions=tuple(
+            Prediction(rung.rendition, rung.crf, round(rung.bitrate), round(rung.vmaf, 2))
+            for rung in choice.rungs
+        ),
+        left_out=choice.left_out,
+    )
+    fitted = replace(plan, renditions=renditions, title=title)
+    before, after = plan.renditions[-1], renditions[-1]
+    if after.name == before.name:
+        return fitted
+    smaller = Change(
+        "Size", f"{before.width}x{before.height}", f"{after.width}x{after.height} at most"
+    )
+    kept = tuple(change for change in plan.changes if change.what != smaller.what)
+    source = next((change.source for change in plan.changes if change.what == smaller.what), None)
+    smaller = replace(smaller, source=source or smaller.source)
+    told = (*kept, smaller)
+    return replace(fitted, changes=told, notes=tuple(note(change) for change in told))
+
+
+def unfitted(plan: EncodePlan, why: str) -> EncodePlan:
+    """The fixed plan, saying why nothing was tried."""
+    return replace(plan, title=TitleLadder(skipped=why))
+
+
+def upper_hull(points: Sequence[Operating]) -> tuple[Operating, ...]:
+    """The points that no mixture of two others beats: VMAF over log bitrate, both ascending."""
+    hull: list[Operating] = []
+    for point in sorted(points, key=lambda p: (p.bitrate, -p.vmaf)):
+        if hull and point.vmaf <= hull[-1].vmaf:
+            continue
+        while len(hull) > 1 and _is_under(hull[-2], hull[-1], point):
+            hull.pop()
+        hull.append(point)
+    return tuple(hull)
+
+
+def _is_under(a: Operating, b: Operating, c: Operating) -> bool:
+    """Whether b lies on or under the line from a to c."""
+    return (b.vmaf - a.vmaf) * (c.log_rate - a.log_rate) <= (c.vmaf - a.vmaf) * (
+        b.log_rate - a.log_rate
+    )
+
+
+def _loss(hull: Sequence[Operating], point: Operating) -> float:
+    """How much more (log) bitrate a point takes than the hull at the same VMAF."""
+    if point.vmaf <= hull[0].vmaf:
+        return point.log_rate - hull[0].log_rate
+    for low, high in pairwise(hull):
+        if point.vmaf <= high.vmaf:
+            share = (point.vmaf - low.vmaf) / (high.vmaf - low.vmaf)
+            return point.log_rate - (low.log_rate + share * (high.log_rate - low.log_rate))
+    return 0.0
+
+
+def _under_ceiling(curve: Sequence[Operating], maxrate: int) -> tuple[Operating, ...]:
+    """What fits; if nothing does, the cheapest: the encoder holds the ceiling then."""
+    return tuple(p for p in curve if p.bitrate <= FILLED * maxrate) or (curve[-1],)
+
+
+def _top(curves: Sequence[Sequence[Operating]]) -> tuple[int, Operating]:
+    """The top rung: its index and point."""
+    best = [min(curve, key=lambda point: abs(point.vmaf - TOP_VMAF)) for curve in curves]
+    at = len(best) - 1
+    for index in range(at - 1, -1, -1):
+        enough = best[index].vmaf >= min(TOP_RANGE[0], best[at].vmaf)
+        if enough and best[index].bitrate <= (1 - TOP_GAIN) * best[at].bitrate:
+            at = index
+    return at, best[at]
