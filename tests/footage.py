@@ -23,6 +23,7 @@ from framegate.security.sandbox.limits import Limits
 from framegate.testing.sandbox import InProcessSandbox
 
 BITS = 10
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
 def numbered(number: int, width: int = 320, height: int = 180) -> NDArray[np.uint8]:
@@ -124,10 +125,14 @@ def write(
     sound: NDArray[np.float32] | None = None,
     sound_start: Fraction = Fraction(0),
     sample_rate: int = 48_000,
+    sound_codec: str = "",
+    drift: Fraction = Fraction(0),
 ) -> Path:
     """Encode ``frames`` (at ``pts`` in ``time_base``, else one after the other at ``rate``).
 
-    ``sound`` is (channels, samples) of -1..1 and starts ``sound_start`` seconds after the video.
+    ``sound`` is (channels, samples) of -1..1 and starts ``sound_start`` seconds after the video, in
+    ``sound_codec`` (else PCM in Matroska, AAC elsewhere). ``drift``: how much faster the sound
+    card's clock ran than the one that the timestamps are of, as a share.
     """
     base = time_base or 1 / rate
     with av.open(str(path), "w") as out:
@@ -139,10 +144,10 @@ def write(
             setattr(context, name, value)
         audio = None
         if sound is not None:
-            audio = out.add_stream(
-                "pcm_s16le" if path.suffix == ".mkv" else "aac", rate=sample_rate
-            )
-            audio.codec_context.layout = "mono" if len(sound) == 1 else "stereo"
+            usual = "pcm_s16le" if path.suffix == ".mkv" else "aac"
+            audio = out.add_stream(sound_codec or usual, rate=sample_rate)
+            audio.codec_context.layout = LAYOUTS[len(sound)]
+            audio.codec_context.time_base = Fraction(1, sample_rate)
         for index, frame in enumerate(frames):
             if index == 0:
                 context.width, context.height = frame.width, frame.height
@@ -155,11 +160,10 @@ def write(
             first = round(sound_start * sample_rate)
             for at in range(0, sound.shape[1], 1024):
                 block = np.ascontiguousarray(sound[:, at : at + 1024], np.float32)
-                piece = AudioFrame.from_ndarray(
-                    block, "fltp", "mono" if len(sound) == 1 else "stereo"
-                )
+                piece = AudioFrame.from_ndarray(block, "fltp", LAYOUTS[len(sound)])
                 piece.sample_rate = sample_rate
-                piece.pts, piece.time_base = first + at, Fraction(1, sample_rate)
+                piece.pts = round(first + at / (1 + drift))
+                piece.time_base = Fraction(1, sample_rate)
                 out.mux(audio.encode(piece))
             out.mux(audio.encode(None))
     return path

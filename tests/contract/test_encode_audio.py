@@ -42,8 +42,11 @@ def source(
     return footage.write(path, frames, sound=sound, sound_start=start, **more)  # type: ignore[arg-type]
 
 
+USUAL = EncodeOptions()
+
+
 def encoded(
-    path: Path, tmp_path: Path, options: EncodeOptions = EncodeOptions()
+    path: Path, tmp_path: Path, options: EncodeOptions = USUAL
 ) -> tuple[EncodedAudio, EncodePlan, Path]:
     facts = footage.facts_of(path)
     plan = make_plan(facts, options)
@@ -121,7 +124,43 @@ def test_a_gap_is_filled_and_the_rest_stays_in_time(tmp_path: Path) -> None:
     assert onsets(heard(track)[0]) == pytest.approx([0.5, 2.5], abs=0.002)
 
 
-@pytest.mark.parametrize("rate", [22_050, 44_100, 96_000])
+@pytest.mark.parametrize(
+    ("name", "sound_codec", "rate"),
+    [
+        ("a.mkv", "libmp3lame", 44_100),
+        ("a.mp4", "libopus", 48_000),
+        ("a.ts", "mp2", 48_000),
+        ("a.ts", "ac3", 48_000),
+        ("a.mkv", "flac", 96_000),
+        ("a.mov", "alac", 48_000),
+        ("a.mp4", "aac", 22_050),
+        ("a.flv", "aac", 44_100),
+    ],
+)
+def test_whatever_codec_it_came_in(name: str, sound_codec: str, rate: int, tmp_path: Path) -> None:
+    sound = clicks(0.5, 1.5, 2.25, rate=rate)
+    options = {"bf": "0"}
+    path = source(
+        tmp_path / name, sound, sound_codec=sound_codec, sample_rate=rate, options=options
+    )
+    made, _, track = encoded(path, tmp_path)
+    assert onsets(heard(track)[0], made.audio.sample_rate) == pytest.approx(
+        [0.5, 1.5, 2.25], abs=0.003
+    )
+
+
+@pytest.mark.parametrize("share", [Fraction(1, 1000), Fraction(-1, 1000)])
+def test_a_sound_card_with_a_clock_of_its_own_is_followed(share: Fraction, tmp_path: Path) -> None:
+    """A thousandth is 3 ms after these three seconds, and 20 ms after twenty."""
+    at = [0.5 + n for n in range(20)]
+    samples = clicks(*(t * float(1 + share) for t in at), seconds=20.5)
+    frames = [footage.grey(footage.numbered(n, 64, 64)) for n in range(25 * 20)]
+    path = footage.write(tmp_path / "a.mkv", frames, sound=samples, drift=share)
+    _, _, track = encoded(path, tmp_path)
+    assert onsets(heard(track)[0]) == pytest.approx(at, abs=0.003)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
 def test_rates_become_one_of_two(rate: int, tmp_path: Path) -> None:
     path = source(tmp_path / "source.mkv", clicks(1.0, rate=rate), sample_rate=rate)
     made, plan, track = encoded(path, tmp_path)

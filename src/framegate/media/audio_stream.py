@@ -32,7 +32,12 @@ from framegate.media.container import Tally, audio_track, decode_packets, packet
 
 LAYOUTS = {2: "stereo", 6: "5.1"}
 
-LEAST_GAP_S = 0.02  # about one AAC frame: smaller steps are rounding in the container's clock
+FOLLOW = "async=1:first_pts=0:min_hard_comp=0.02:min_comp=0.002:comp_duration=1:max_soft_comp=0.002"
+"""How samples follow timestamps. Up to 0 there is silence. A step of 20 ms (about a frame of any
+codec) or more is a gap, filled with exact silence, or an overlap, dropped. What lies between is a
+recorder whose sound card and clock disagree: stretched by at most 0.2 %, which nobody hears, until
+under 2 ms are left. Less than that is rounding in the container's clock."""
+
 MAX_DENOMINATOR = 1 << 30  # av_rescale_q works on 32-bit rationals
 
 OVERSAMPLED = 4
@@ -141,8 +146,7 @@ def _aligned(
             sample_rate=rate, format="fltp", layout=layout, time_base=Fraction(1, rate)
         ),
         graph.add("atrim", "start_pts=0"),  # heard before the first picture: cut
-        # async=1 fills gaps and drops overlaps but never stretches; first_pts pads up to 0
-        graph.add("aresample", f"async=1:first_pts=0:min_hard_comp={LEAST_GAP_S}"),
+        graph.add("aresample", FOLLOW),
         *_levelled(graph, rate, levelling),
         graph.add("apad", f"whole_len={work.samples}"),
         graph.add("atrim", f"end_sample={work.samples}"),

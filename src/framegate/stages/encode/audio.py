@@ -17,7 +17,7 @@ from framegate.domain.encoding import AudioDone, AudioWork, Measured
 from framegate.domain.ladder import AudioRendition, EncodedAudio, EncodePlan
 from framegate.domain.layout import AUDIO
 from framegate.domain.media import MediaFacts
-from framegate.domain.sound import Level, Levelled
+from framegate.domain.sound import Level, Levelled, Levelling
 from framegate.errors import Undecodable
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
@@ -48,15 +48,15 @@ def encode_audio(
     try:
         before = _measure_source(context, fd, work)
         channels = next((t.channels for t in facts.audio if t.index == audio.source_index), 0)
-        levelling = levels.first(before, audio.target_lufs, mixed=channels > MIXED_OVER)
-        for _ in range(levels.MOST_TRIES):
-            work = replace(work, levelling=levelling)
+        following: Levelling | None = levels.first(
+            before, audio.target_lufs, mixed=channels > MIXED_OVER
+        )
+        tries: list[tuple[Levelling, Level]] = []
+        while following is not None:
+            work = replace(work, levelling=following)
             done = _encode(context, fd, work, path, length)
-            after = _measure_encoded(context, work, path)
-            following = levels.again(levelling, after, audio.target_lufs)
-            if following is None:
-                break
-            levelling = following
+            tries.append((following, _measure_encoded(context, work, path)))
+            following = levels.again(tries, audio.target_lufs)
     except Undecodable:
         return None
     return EncodedAudio(
@@ -65,7 +65,7 @@ def encode_audio(
         sha256=sha256_of(path),
         size_bytes=path.stat().st_size,
         priming_samples=done.priming_samples,
-        level=Levelled(before, work.levelling, after),
+        level=Levelled(before, *tries[-1]),
     )
 
 
