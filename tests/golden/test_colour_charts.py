@@ -3,8 +3,7 @@
 SDR is compared with the colours put in. HDR is compared with ITU-R BT.2446 method A, written out in
 `colorimetry`: swscale maps tones its own way, so the tolerance is that of taste, not of rounding.
 What was measured when the tolerances were set: SDR 0.7 on average and 3.1 at most (one code of a
-dark colour); PQ and HLG 1.8
-on average and 4.7 at most (a saturated red at reference white).
+dark colour); PQ and HLG 1.8 on average and 4.7 at most (a saturated red at reference white).
 """
 
 from pathlib import Path

@@ -231,7 +231,7 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
     assert made.notes == (
         "25 fps of two fields to 50 fps",
         "Frame rate of 360p: 50 fps to 25 fps",
-        "HDR (pq) to SDR BT.709",
+        "HDR (pq, taken as up to 1000 cd/m²) to SDR BT.709",
         "10-bit to 8-bit",
         "interlaced, top-first to progressive",
     )

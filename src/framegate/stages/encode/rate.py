@@ -68,7 +68,7 @@ def field_work(video: VideoFacts, lines: int) -> Fields:
 def output_rate(video: VideoFacts, fields: Fields, lines: int) -> Fraction:
     """Pictures a second of the largest rung, which has ``lines`` lines on its short side."""
     rate = video.frame_rate
-    chosen = _constant(rate) if rate.variable else _exact(rate)
+    chosen = _constant(rate, video.time_base) if rate.variable else _exact(rate)
     if fields.work is FieldWork.FILM:
         chosen *= FILM
     elif fields.work is FieldWork.FIELDS:
@@ -97,13 +97,16 @@ def _exact(rate: FrameRate) -> Fraction:
     return rate.measured.limit_denominator(1001)
 
 
-def _constant(rate: FrameRate) -> Fraction:
+def _constant(rate: FrameRate, tick: Fraction) -> Fraction:
     """The constant rate for a variable one: the grid that frames were dropped from, where the
     densest frames show it; else the standard rate nearest to the mean, by ratio.
+
+    ``tick`` of the container's clock: an interval is known no better.
     """
-    mean, peak = rate.measured, 1 / rate.shortest_interval
-    near = _nearest(peak)
-    if abs(near - peak) <= near * RATE_TOLERANCE and peak <= mean * MOST_DROPPED:
+    mean, shortest = rate.measured, rate.shortest_interval
+    near = _nearest(1 / shortest)
+    off = abs(1 / near - shortest)
+    if off <= max(tick, shortest * RATE_TOLERANCE) and near <= mean * MOST_DROPPED:
         return near
     return _nearest(mean)
 
