@@ -119,11 +119,14 @@ def probe(clip: Path) -> MediaFacts:
 def framegate(clip: Path, facts: MediaFacts, plan: EncodePlan, work: Path) -> None:
     request = chunk_work(facts, plan, plan.chunks[0])
     with clip.open("rb") as source:
-        outs = {r.name: (work / f"framegate.{r.name}.nut").open("w+b") for r in plan.renditions}
+        outs = {
+            f"out.{r.name}": (work / f"framegate.{r.name}.nut").open("w+b") for r in plan.renditions
+        }
+        outs["imprints"] = (work / "framegate.imprints.bin").open("w+b")
         InProcessSandbox().run(
             "framegate.media.chunk:encode",
             codec.dump(request),
-            fds={"source": source.fileno()} | {f"out.{n}": f.fileno() for n, f in outs.items()},
+            fds={"source": source.fileno()} | {name: f.fileno() for name, f in outs.items()},
             limits=Limits(),
         )
         for file in outs.values():

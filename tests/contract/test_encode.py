@@ -392,16 +392,26 @@ def chunk_request(facts: MediaFacts, plan: EncodePlan, rung: Rendition) -> dict[
     return codec.dump(replace(encode.chunk_work(facts, plan, plan.chunks[0]), renditions=(rung,)))
 
 
-def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["rendition", "imprints"])
+def test_a_full_disk_is_said_to_be_full(tmp_path: Path, what: str) -> None:
     path = footage.write(tmp_path / "source.mp4", pictures(48))
     facts = footage.facts_of(path)
     plan = short_plan(facts, cuts=(0, 48))
     rung = plan.renditions[-1]
-    with path.open("rb") as source, Path("/dev/full").open("wb") as full, pytest.raises(DiskFull):
+    with (
+        path.open("rb") as source,
+        Path("/dev/full").open("wb") as full,
+        (tmp_path / "out").open("wb") as out,
+        pytest.raises(DiskFull),
+    ):
         InProcessSandbox().run(
             "framegate.media.chunk:encode",
             chunk_request(facts, plan, rung),
-            fds={"source": source.fileno(), f"out.{rung.name}": full.fileno()},
+            fds={
+                "source": source.fileno(),
+                f"out.{rung.name}": (full if what == "rendition" else out).fileno(),
+                "imprints": (full if what == "imprints" else out).fileno(),
+            },
             limits=Limits(),
         )
 
@@ -442,12 +452,17 @@ def test_a_file_over_the_limit_is_a_limit(tmp_path: Path) -> None:
         with (
             path.open("rb") as source,
             (tmp_path / "out").open("wb") as out,
+            (tmp_path / "imprints").open("wb") as imprints,
             pytest.raises(MediaLimit),
         ):
             InProcessSandbox().run(
                 "framegate.media.chunk:encode",
                 chunk_request(facts, plan, rung),
-                fds={"source": source.fileno(), f"out.{rung.name}": out.fileno()},
+                fds={
+                    "source": source.fileno(),
+                    f"out.{rung.name}": out.fileno(),
+                    "imprints": imprints.fileno(),
+                },
                 limits=Limits(),
             )
     finally:

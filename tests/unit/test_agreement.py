@@ -1,4 +1,4 @@
-"""Whether the encode saw what screening saw, as far as frame counts tell."""
+"""Whether the encode saw what screening saw, by frame counts; pictures are in test_unseen."""
 
 from dataclasses import replace
 from importlib.resources import files
@@ -9,6 +9,7 @@ from framegate.domain.agreement import Agreement, compare
 from framegate.domain.encoding import SourceRead
 from framegate.domain.frames import Coverage
 from framegate.domain.policy_file import load_policy
+from framegate.domain.unseen import Comparison
 from framegate.stages.report.caveats import caveats
 from framegate.testing.reports import report
 
@@ -42,8 +43,10 @@ def test_frame_counts(
         missed=(),
         undecodable_frames=undecodable,
     )
-    found = compare(coverage, SourceRead(encoded, 0))
+    found = compare(coverage, SourceRead(encoded, 0), Comparison(encoded, 0))
     assert (found.exact, found.agrees) == (exact, agrees)
+    found = compare(replace(coverage, unseen_frames=1), SourceRead(encoded, 0), Comparison(1, 1))
+    assert not found.agrees
 
 
 def test_the_report_says_so_when_they_disagree() -> None:

@@ -65,11 +65,15 @@ class ChunkFile:
 
 @dataclass(frozen=True, slots=True)
 class ChunkReceipt:
-    """Proof that a chunk is done: its identity, its files with their hashes, its numbers."""
+    """Proof that a chunk is done: its identity, its files with their hashes, its numbers.
+
+    ``imprints`` holds those of the chunk's own source frames; it belongs to no rendition.
+    """
 
     id: str  # SHA-256 over everything that the bytes depend on
     index: int
     files: tuple[ChunkFile, ...]
+    imprints: ChunkFile
     done: ChunkDone
 
 

@@ -21,6 +21,7 @@ class SampleReason(StrEnum):
     GAP = "gap"  # the maximum gap was about to be exceeded
     NOVELTY = "novelty"  # looks unlike the last sample
     LAST = "last"  # the last frame
+    UNSEEN = "unseen"  # the encode showed a picture unlike those that had been looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,11 @@ class MissProbability:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The promise: how much was looked at, by whom, and what could have been missed."""
+    """The promise: how much was looked at, by whom, and what could have been missed.
+
+    ``unseen_frames`` came out of the encode's decoder unlike anything that was looked at around
+    them, and could not be looked at then either.
+    """
 
     frames_in_source: int
     frames_decoded: int
@@ -138,6 +143,7 @@ class Coverage:
     missed: tuple[MissProbability, ...]
     undecodable_frames: int = 0
     met: bool = True
+    unseen_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)

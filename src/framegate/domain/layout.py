@@ -5,6 +5,7 @@ from __future__ import annotations
 # --- work folder
 CHUNKS, AUDIO, VIDEO, PACKAGE = "chunks", "audio", "video", "package"
 CAPTIONS = "captions"  # in the package too
+IMPRINTS = "imprints.bin"  # of the frames that were looked at; of each chunk's, in its folder
 SAMPLES = "samples"  # previews of the frames that were looked at, ``000012.jpg``
 
 # --- package, and output folder

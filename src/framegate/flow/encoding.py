@@ -1,15 +1,19 @@
-"""From facts to a package: plan, audio, chunks, joins, proof, package, stills."""
+"""From facts to a package, in two halves: plan, audio, chunks; joins, proof, package, stills.
+
+Between them is told whether the chunks show what was screened.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain.codec import dump, load
-from framegate.domain.encoding import ChunkReceipt, Encoders, SourceRead
+from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import Chunk, EncodePlan
 from framegate.domain.layout import MEDIA, PACKAGE
 from framegate.domain.media import MediaFacts
@@ -25,19 +29,33 @@ from framegate.stages.encode.stills import make_stills
 from framegate.storage.local import WorkLost, require_same
 
 
-def encode_all(
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """What the first half leaves to the second."""
+
+    plan: EncodePlan
+    audio: AudioTracks
+    receipts: Receipts
+
+
+def encode_tracks(
     run: Run,
     steps: Steps,
     facts: MediaFacts,
     encoders: Encoders,
-    *,
-    poster_at: Fraction,
-) -> Encoded:
-    """Every step of the encode; each can be resumed, chunks singly."""
+) -> Tracks:
+    """Plan, and encode all that the plan names; each step can be resumed, chunks singly."""
     hardware.require(encoders, run.options.encode.codec)
     plan = run.step(steps, Step.PLAN, EncodePlan, lambda: ladder.plan(facts, run.options.encode))
     audio = run.step(steps, Step.AUDIO, AudioTracks, lambda: _audio(run, facts, plan))
-    receipts = _chunks(run, steps, facts, plan, encoders)
+    return Tracks(plan, audio, _chunks(run, steps, facts, plan, encoders))
+
+
+def package_tracks(
+    run: Run, steps: Steps, facts: MediaFacts, tracks: Tracks, *, poster_at: Fraction
+) -> Encoded:
+    """Join, measure and package what was encoded."""
+    plan, audio, receipts = tracks.plan, tracks.audio, tracks.receipts
     video = run.step(steps, Step.JOIN, VideoTracks, lambda: _join(run, plan, receipts))
     recorded = run.was_resumed(Step.JOIN)
     if run.options.vmaf is not VmafMode.OFF:
@@ -77,7 +95,7 @@ def encode_all(
             poster_at=poster_at,
         ),
     )
-    return Encoded(plan, audio.tracks, video.tracks, packaged, stills, _read(receipts))
+    return Encoded(plan, audio.tracks, video.tracks, packaged, stills)
 
 
 def require_package(root: Path, encoded: Encoded) -> None:
@@ -114,13 +132,6 @@ def _package(
         for picture in video.tracks:
             require_same(run.context.work / picture.path, picture.sha256)
     return package(run.context, plan, video.tracks, audio.tracks, run.context.work / PACKAGE)
-
-
-def _read(receipts: Receipts) -> SourceRead:
-    return SourceRead(
-        frames=sum(receipt.done.source_frames for receipt in receipts),
-        corrupt_packets=sum(receipt.done.corrupt_packets for receipt in receipts),
-    )
 
 
 def _join(run: Run, plan: EncodePlan, receipts: Receipts) -> VideoTracks:

@@ -1,14 +1,19 @@
-"""Looking at a source: probe and screen, as every flow and single step does them."""
+"""Looking at a source: probe, screen and look again, as every flow and single step does them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from framegate.domain.imprint import Imprints
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
-from framegate.domain.screening import Screening
+from framegate.domain.screening import Screening, Supplement
+from framegate.domain.unseen import Comparison
 from framegate.flow.state import Run
 from framegate.models.store import Models
 from framegate.stages.probe import probe
 from framegate.stages.screen.analysers import catalogue
+from framegate.stages.screen.revisit import look_again
 from framegate.stages.screen.screen import screen
 from framegate.storage.source import reopened
 
@@ -24,13 +29,9 @@ def probe_source(run: Run, limits: SourceLimits) -> MediaFacts:
 def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
     """Look at it with every analyser that the run's options want."""
     wanted = run.options.screen
-    names = [
-        name
-        for name in catalogue.NAMES
-        if (wanted.text or not name.startswith("text."))
-        and (wanted.speech or not name.startswith("speech."))
-    ]
-    panel = catalogue.build(models, lists=run.lists, source_sha256=run.asset.sha256, names=names)
+    panel = catalogue.build(
+        models, lists=run.lists, source_sha256=run.asset.sha256, names=_names(run)
+    )
     with reopened(run.source) as fd:
         screening = screen(
             run.context,
@@ -42,3 +43,41 @@ def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
         )
     models.rest()  # the encoders need the memory next
     return screening
+
+
+def revisit_source(
+    run: Run,
+    facts: MediaFacts,
+    models: Models,
+    screening: Screening,
+    *,
+    pictures: Comparison,
+    encoded: Imprints,
+) -> Supplement:
+    """Look at frames that the encode found unseen, with the same analysers of pictures."""
+    names = [name for name in _names(run) if not name.startswith("speech.")]
+    # without the file's own hash: what that is on was found the first time
+    panel = catalogue.build(models, lists=run.lists, names=names)
+    with reopened(run.source) as fd:
+        found = look_again(
+            run.context,
+            fd,
+            facts,
+            panel,
+            screening,
+            looks=pictures.looks,
+            encoded=encoded,
+        )
+    models.rest()
+    return replace(found, unseen_frames=found.unseen_frames + pictures.beyond)
+
+
+def _names(run: Run) -> list[str]:
+    """Of the analysers that the run's options want."""
+    wanted = run.options.screen
+    return [
+        name
+        for name in catalogue.NAMES
+        if (wanted.text or not name.startswith("text."))
+        and (wanted.speech or not name.startswith("speech."))
+    ]

@@ -12,20 +12,23 @@ from pathlib import Path
 from framegate.domain.agreement import Agreement, compare
 from framegate.domain.audio_tracks import only_screened
 from framegate.domain.codec import dump, load
-from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
+from framegate.domain.layout import IMPRINTS, PACKAGE, REPORT, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import ProcessOptions, differences
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
 from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
-from framegate.flow.encoding import encode_all, require_package
+from framegate.flow.comparing import SCREENING, compare_pictures, look_again, read_screening
+from framegate.flow.encoding import encode_tracks, package_tracks, require_package
 from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.state import (
+    Compared,
     Encoded,
     Ending,
     Outcome,
     Published,
+    Receipts,
     Replaced,
     Run,
     Screened,
@@ -37,10 +40,9 @@ from framegate.stages.decide import decide
 from framegate.stages.publish import publish
 from framegate.stages.report.write import write_report
 from framegate.storage.atomic import sync_tree, writing
-from framegate.storage.local import read_hashed, sha256_of, write_hashed
+from framegate.storage.local import sha256_of, write_hashed
 
 PROCESS, RELEASE, RENEW = "process", "release", "renew"
-SCREENING = "screening.json"
 AFTER = {
     Action.ALLOW: Ending.PUBLISHED,
     Action.RESTRICT: Ending.PUBLISHED,
@@ -57,7 +59,9 @@ class _Known:
     screened: Screened
     screening: Screening
     decision: Decision
-    encoded: Encoded | None
+    encoded: Encoded | None = None
+    agreement: Agreement | None = None
+    looked_again: int = 0
     held: Outcome | None = None
 
 
@@ -91,31 +95,77 @@ class Flows:
             steps, Step.PROBE, MediaFacts, lambda: probe_source(run, self._workshop.limits)
         )
         screened = run.step(steps, Step.SCREEN, Screened, lambda: self._screen(run, facts))
-        screening = _screening(run, screened)
+        screening = read_screening(run, screened)
         decision = run.step(
             steps, Step.DECIDE, Decision, lambda: self._decide(run, screening, facts)
         )
-        encoded = None
+        known = _Known(facts, screened, screening, decision)
         if decision.verdict.action is not Action.BLOCK:
-            encoded = encode_all(
-                run,
-                steps,
-                only_screened(facts, screening.sound),
-                self._workshop.encoders(),
-                poster_at=poster_time(screening),
-            )
-        known = _Known(facts, screened, screening, decision, encoded)
+            known = self._encode(run, steps, known)
         return dump(self._finish(run, steps, known))
+
+    def _encode(self, run: Run, steps: Steps, known: _Known) -> _Known:
+        """Encode; then look at what nobody saw before, and stop if it is not to be published."""
+        poster_at = poster_time(known.screening)
+        facts = only_screened(known.facts, known.screening.sound)
+        tracks = encode_tracks(run, steps, facts, self._workshop.encoders())
+        receipts = tracks.receipts
+        compared = run.step(
+            steps, Step.COMPARE, Compared, lambda: compare_pictures(run, known.screened, receipts)
+        )
+        if compared.pictures.unlike:
+            known = self._look_again(run, steps, known, compared, receipts)
+        agreement = compare(
+            known.screening.coverage,
+            compared.read,
+            compared.pictures,
+            looked_again=known.looked_again,
+        )
+        encoded = None
+        if known.decision.verdict.action is not Action.BLOCK:
+            encoded = package_tracks(run, steps, facts, tracks, poster_at=poster_at)
+        return replace(known, encoded=encoded, agreement=agreement)
+
+    def _look_again(
+        self, run: Run, steps: Steps, known: _Known, compared: Compared, receipts: Receipts
+    ) -> _Known:
+        """Nothing is taken back: what was found is added, and decided on anew."""
+        first, facts = known.screened, known.facts
+        models, pictures = self._workshop.models, compared.pictures
+        screened = run.step(
+            steps,
+            Step.LOOK,
+            Screened,
+            lambda: look_again(run, facts, models, first, compared=compared, receipts=receipts),
+        )
+        screening = read_screening(run, screened)
+        looked = screened.samples - first.samples
+        why = (
+            f"Frames were found while encoding that were unlike what had been looked at "
+            f"({pictures.unlike} of {pictures.frames}): {looked} of them were looked at now."
+        )
+        decision = run.step(
+            steps,
+            Step.DECIDE_AGAIN,
+            Decision,
+            lambda: self._decide(run, screening, facts, again=why),
+        )
+        return replace(
+            known,
+            screened=screened,
+            screening=screening,
+            decision=decision,
+            looked_again=looked,
+        )
 
     def release(self, steps: Steps, request: Answer) -> Answer:
         """After a review: the person's decision, then the report again, and what it allows."""
         run = self._runs[request["job"]]
         held = load(Outcome, request["held"])
-        screening = _screening(run, held.screened)
         decision = run.step(
             steps, Step.DECIDE, Decision, lambda: self._person(run, held.decision, request)
         )
-        known = _Known(held.facts, held.screened, screening, decision, held.encoded, held)
+        known = replace(_of(run, held), decision=decision)
         return dump(self._finish(run, steps, known))
 
     def renew(self, steps: Steps, request: Answer) -> Answer:
@@ -125,9 +175,7 @@ class Flows:
         run = self._runs[request["job"]]
         held = load(Outcome, request["held"])
         run.timings.extend(each for each in held.timings if each.stage != Step.PUBLISH)
-        screening = _screening(run, held.screened)
-        known = _Known(held.facts, held.screened, screening, held.decision, held.encoded, held)
-        return dump(self._finish(run, steps, known, package=run.output))
+        return dump(self._finish(run, steps, _of(run, held), package=run.output))
 
     def _screen(self, run: Run, facts: MediaFacts) -> Screened:
         screening = screen_source(run, facts, self._workshop.models)
@@ -139,21 +187,27 @@ class Flows:
             samples=len(screening.samples),
             coverage=screening.coverage,
             quality=screening.quality,
+            imprints_sha256=sha256_of(run.context.work / IMPRINTS),
         )
 
-    def _decide(self, run: Run, screening: Screening, facts: MediaFacts) -> Decision:
-        run.context.progress.start(Step.DECIDE, None, "rules")
+    def _decide(
+        self, run: Run, screening: Screening, facts: MediaFacts, *, again: str = ""
+    ) -> Decision:
+        """``again`` says why there is something to decide for the second time."""
+        step = Step.DECIDE_AGAIN if again else Step.DECIDE
+        run.context.progress.start(step, None, "rules")
         verdict = decide(screening, facts, run.policy)
         decision = Decision(
-            id=run.identity("decide"),
+            id=run.identity(step),
             asset_id=run.asset.id,
             actor="policy",
             at=self._workshop.clock(),
             verdict=verdict,
             sampling_probability=run.policy.qa_sampling,
+            note=again,
         )
         self._workshop.decisions.append(decision)
-        run.context.progress.end(Step.DECIDE, verdict.action.value)
+        run.context.progress.end(step, verdict.action.value)
         return decision
 
     def _person(self, run: Run, held: Decision, request: Answer) -> Decision:
@@ -200,7 +254,7 @@ class Flows:
                     renditions=encoded.video if encoded else (),
                     audio=encoded.audio if encoded else (),
                     package=_package_info(released) if released else None,
-                    agreement=_agreement(known.screening, encoded),
+                    agreement=known.agreement,
                     timings=timings,
                     sandbox=self._workshop.protections(),
                     versions=self._workshop.versions,
@@ -232,6 +286,7 @@ class Flows:
             timings=tuple(run.timings),
             report_sha256=published.report_sha256,
             replaced=published.replaced,
+            agreement=known.agreement,
         )
 
     def _replaced(self, run: Run, held: Outcome | None) -> Replaced | None:
@@ -252,20 +307,22 @@ class Flows:
         return None
 
 
-def _screening(run: Run, screened: Screened) -> Screening:
-    content = read_hashed(run.context.work / SCREENING, screened.sha256)
-    return load(Screening, json.loads(content))
+def _of(run: Run, held: Outcome) -> _Known:
+    """What an earlier flow ended with. Raises `WorkLost`."""
+    return _Known(
+        facts=held.facts,
+        screened=held.screened,
+        screening=read_screening(run, held.screened),
+        decision=held.decision,
+        encoded=held.encoded,
+        agreement=held.agreement,
+        held=held,
+    )
 
 
 def _overruled(verdict: Verdict, reason: Reason) -> Verdict:
     """The verdict after a person's word: their reason first, the rest kept as evidence."""
     return replace(verdict, action=reason.action, reasons=(reason, *verdict.reasons))
-
-
-def _agreement(screening: Screening, encoded: Encoded | None) -> Agreement | None:
-    if encoded is None or encoded.read is None:
-        return None
-    return compare(screening.coverage, encoded.read)
 
 
 def _package_info(encoded: Encoded) -> PackageInfo:

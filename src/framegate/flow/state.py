@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, SourceRead
@@ -22,6 +23,7 @@ from framegate.domain.options import ProcessOptions
 from framegate.domain.package import Packaged, Stills
 from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
+from framegate.domain.unseen import Comparison
 from framegate.errors import InputVanished
 from framegate.jobs import Steps
 from framegate.stages.base import StageContext
@@ -37,6 +39,9 @@ class Step(StrEnum):
     PLAN = "plan"
     AUDIO = "audio"
     CHUNK = "encode"
+    COMPARE = "compare"
+    LOOK = "look-again"
+    DECIDE_AGAIN = "decide-again"
     JOIN = "join"
     PROOF = "proof"
     PACKAGE = "package"
@@ -44,7 +49,18 @@ class Step(StrEnum):
     PUBLISH = "publish"
 
 
-FROM_WORK = frozenset({Step.PLAN, Step.DECIDE, Step.JOIN, Step.PACKAGE, Step.STILLS, Step.PUBLISH})
+FROM_WORK = frozenset(
+    {
+        Step.PLAN,
+        Step.DECIDE,
+        Step.COMPARE,
+        Step.DECIDE_AGAIN,
+        Step.JOIN,
+        Step.PACKAGE,
+        Step.STILLS,
+        Step.PUBLISH,
+    }
+)
 """Steps that go on from what others made; all others read the source."""
 
 
@@ -58,12 +74,24 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """The checkpoint of screen; the whole `Screening` is the file of this hash."""
+    """The checkpoint of screen; the whole `Screening` is the file of this hash, and what a second
+    look added (a `Supplement`) that of ``supplement_sha256``.
+    """
 
     sha256: str
     samples: int
     coverage: Coverage
     quality: Quality
+    imprints_sha256: str = ""
+    supplement_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The checkpoint of the comparison of what was encoded with what was looked at."""
+
+    read: SourceRead
+    pictures: Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +117,6 @@ class Encoded:
     video: tuple[EncodedRendition, ...]
     packaged: Packaged
     stills: Stills
-    read: SourceRead | None = None  # None in outcomes from before it was kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +156,7 @@ class Outcome:
     timings: tuple[StageTiming, ...]
     report_sha256: str = ""  # of the published report.json
     replaced: Replaced | None = None
+    agreement: Agreement | None = None  # None when nothing was encoded
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -39,6 +39,7 @@ from framegate.media.container import (
 )
 from framegate.media.encoders import add_encoder
 from framegate.media.fields import margin, timed_pictures
+from framegate.media.imprint import ImprintFile
 from framegate.media.picture import PictureGraph, Size
 from framegate.media.writing import explained, output
 from framegate.security.sandbox import Call
@@ -49,7 +50,8 @@ PREROLL_REPORT_FRAMES = 200
 
 
 def encode(call: Call) -> dict[str, Any]:
-    """Task: encode a chunk. Descriptors: ``source``, and ``out.<rendition>`` for each rendition.
+    """Task: encode a chunk. Descriptors: ``source``, ``out.<rendition>`` for each rendition, and
+    ``imprints`` for those of the chunk's own source frames (`framegate.domain.imprint`).
 
     Emits ``{"frames": done}``. Raises `Undecodable`, `DiskFull`, `MediaLimit`.
     """
@@ -59,7 +61,8 @@ def encode(call: Call) -> dict[str, Any]:
         work.video, [Size(r.width, r.height) for r in ordered], work.grid.frame_rate
     )
     rungs = [_Rung(rendition, work, call.fd(f"out.{rendition.name}")) for rendition in ordered]
-    count = SourceCount()
+    imprints = ImprintFile(call.fd("imprints"))
+    count = SourceCount(imprints.keep)
     try:
         frames = 0
         for frame in grid_frames(call, work, count):
@@ -72,6 +75,7 @@ def encode(call: Call) -> dict[str, Any]:
                 call.emit({"frames": frames})
         if not frames:
             raise Undecodable("No frame of this part of the video can be decoded")
+        imprints.finish()
     finally:
         for rung in rungs:
             rung.finish()
@@ -87,9 +91,10 @@ def encode(call: Call) -> dict[str, Any]:
 @dataclass(slots=True)
 class SourceCount:
     """What was decoded of the source. ``own`` counts the frames whose place is in the chunk,
-    without pre-roll, so that each frame of a source counts in one chunk alone.
+    without pre-roll, so that each frame of a source counts in one chunk alone; ``heard`` gets them.
     """
 
+    heard: Callable[[VideoFrame], None] | None = None
     own: int = 0
     tally: Tally = field(default_factory=Tally)
 
@@ -130,7 +135,10 @@ def _counted(
         if pts is not None and pts > highest:
             highest = pts
             slot = rule.slot(pts)
-            count.own += slot >= chunk.first_frame and (is_last or slot < end)
+            if slot >= chunk.first_frame and (is_last or slot < end):
+                count.own += 1
+                if count.heard is not None:
+                    count.heard(frame)
         yield frame
 
 

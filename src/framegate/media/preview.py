@@ -44,6 +44,12 @@ class Look:
     transfer: str | None  # "smpte2084" or "arib-std-b67" for HDR, else None
     long_side: int
 
+    @classmethod
+    def parse(cls, said: dict[str, Any]) -> Look:
+        """From plain JSON, as `framegate.stages.screen.sample` writes it."""
+        exact = {"sample_aspect": Fraction(said["sample_aspect"]), "crop": tuple(said["crop"])}
+        return cls(**{**said, **exact})
+
     def scaled(self) -> tuple[int, int, slice, slice]:
         """Width and height that the whole coded frame is scaled to (never up), and the rows and
         columns of that which are shown, before turning.

@@ -2,13 +2,13 @@
 
 Request: `SampleRequest`. Messages, batched, each with what is new: ``{"frames": {"pts", "scene",
 "luma", "motion"}, "cuts": [pts], "black": [[pts, pts]], "freeze": [[pts, pts]], "lost": [[pts,
-pts]]}``. Frames in the ring: previews, with ``{"pts", "shot", "reason", "signals"}``. Answer: see
-`decode`.
+pts]]}``. Frames in the ring: previews, with ``{"pts", "shot", "reason", "signals", "imprint"}``.
+Answer: see `decode`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -20,9 +20,9 @@ from framegate.media.alpha import Opaque
 from framegate.media.container import open_source, time_base, video_track
 from framegate.media.luma import LumaReader, Pooling, shrink
 from framegate.media.presented import PresentedFrames
-from framegate.media.preview import Look, Previewer
+from framegate.media.preview import Look
 from framegate.media.signals import FrameMeter
-from framegate.media.texture import measure_texture
+from framegate.media.snapshot import Snapshots
 from framegate.security.sandbox.call import Call
 
 _BATCH = 256  # frames a message: under 16 KiB of JSON
@@ -46,15 +46,13 @@ class SampleRequest:
     @classmethod
     def parse(cls, request: dict[str, Any]) -> SampleRequest:
         """From plain JSON, as `framegate.stages.screen.sample` writes it."""
-        look, rule = dict(request["look"]), dict(request["rule"])
-        look["sample_aspect"] = Fraction(look["sample_aspect"])
-        look["crop"] = tuple(look["crop"])
+        rule = dict(request["rule"])
         for name in ("max_gap", "settle", "spacing"):
             rule[name] = Fraction(rule[name])
         return cls(
             index=int(request["index"]),
             start=Fraction(request["start"]),
-            look=Look(**look),
+            look=Look.parse(request["look"]),
             rule=SamplingRule(**rule),
             skip=bool(request["skip"]),
             max_pixels=int(request["max_pixels"]),
@@ -148,7 +146,7 @@ class _Work:
         self._meter = FrameMeter(base)
         self._batch = _Batch(call, self._meter, lost)
         self._chooser: Chooser[VideoFrame] = Chooser(ask.rule, base)
-        self._previewer = Previewer(ask.look)
+        self._shots = Snapshots(ask.look)
         self._first: int | None = None
         self._last = 0
         self._step = 0  # the last interval between frames, PTS
@@ -190,18 +188,7 @@ class _Work:
 
     def _send(self, chosen: list[Chosen[VideoFrame]]) -> None:
         for choice in chosen:
-            frame = choice.frame
-            luma = self._reader.read(frame)
-            look = self._ask.look
-            same_size = (frame.width, frame.height) == (look.width, look.height)
-            signals = measure_texture(luma, look.crop if same_size else (0, 0, 0, 0))
-            self._call.put_frame(
-                self._previewer.make(frame),
-                {
-                    "pts": frame.pts,
-                    "shot": choice.shot,
-                    "reason": choice.reason.value,
-                    "signals": {name: round(v, 4) for name, v in asdict(signals).items()},
-                },
-            )
+            pixels, said = self._shots.take(choice.frame)
+            said |= {"shot": choice.shot, "reason": choice.reason.value}
+            self._call.put_frame(pixels, said)
             self.sampled += 1

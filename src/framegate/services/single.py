@@ -15,7 +15,7 @@ from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Verdict
 from framegate.domain.report import ReportInput
 from framegate.domain.screening import Screening
-from framegate.flow.encoding import encode_all
+from framegate.flow.encoding import encode_tracks, package_tracks
 from framegate.flow.looking import probe_source, screen_source
 from framegate.flow.state import Encoded, Run
 from framegate.flow.workshop import Workshop
@@ -104,16 +104,15 @@ class SingleSteps:
             return ScreenResult(run.asset, facts, screening, verdict, output)
 
     def encode(self, path: Path, options: ProcessOptions, progress: Progress) -> EncodeResult:
-        """Make the package without looking: for tests of the ladder, never for publication."""
+        """Make the package without looking: for tests of the ladder, never for publication. With
+        nothing screened, there is nothing to compare what is encoded with.
+        """
         with self._run(path, options, progress) as run:
             facts = run.reading(lambda: probe_source(run, self._workshop.limits))
-            encoded = encode_all(
-                run,
-                DirectSteps(),
-                facts,
-                self._workshop.encoders(),
-                poster_at=facts.video.duration_measured * Fraction(1, 3),
-            )
+            steps = DirectSteps()
+            tracks = encode_tracks(run, steps, facts, self._workshop.encoders())
+            poster_at = facts.video.duration_measured * Fraction(1, 3)
+            encoded = package_tracks(run, steps, facts, tracks, poster_at=poster_at)
             output = run.output.with_name(f"{run.output.name}-encode")
             publish(run.context, run.context.work / PACKAGE, output, lambda _folder: None)
             return EncodeResult(run.asset, facts, encoded, output)

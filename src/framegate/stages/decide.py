@@ -135,7 +135,9 @@ def _coverage(screening: Screening, policy: Policy) -> Iterable[Reason]:
 
 
 def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
-    """Broken parts are told, not judged: only what was screened gets published."""
+    """Broken parts are told, not judged: only what was screened gets published. What is to be
+    published and was not seen is for a person.
+    """
     if facts.truncated:
         yield Reason(
             rule="framegate.truncated",
@@ -143,6 +145,17 @@ def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
             words=(
                 f"The file ends early: {facts.readable_share:.0%} of the claimed duration could "
                 "be read. Only that part was screened, and only that part can be published."
+            ),
+        )
+    unseen = screening.coverage.unseen_frames
+    if unseen:
+        yield Reason(
+            rule="framegate.unseen",
+            action=Action.REVIEW,
+            words=(
+                f"{unseen} frame{'s' if unseen > 1 else ''} of what was encoded "
+                f"{'are' if unseen > 1 else 'is'} unlike anything that was looked at, and could "
+                "not be looked at then either."
             ),
         )
     broken = screening.coverage.undecodable_frames

@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from framegate.domain.layout import AUDIO, CHUNKS, PACKAGE, SAMPLES, VIDEO
+from framegate.domain.layout import AUDIO, CHUNKS, IMPRINTS, PACKAGE, SAMPLES, VIDEO
 from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
 
@@ -57,9 +57,11 @@ class DataFolder:
             yield at
 
     def put_away(self, asset_id: str, options_key: str, *, keep_samples: bool) -> None:
-        """Remove what only an unfinished work needs: tracks, chunks, and unless a later report
-        may show them the previews of the frames.
+        """Remove what only an unfinished work needs: tracks, chunks, imprints, and unless a later
+        report may show them the previews of the frames.
         """
+        with suppress(OSError):
+            (self._folder(asset_id, options_key) / IMPRINTS).unlink(missing_ok=True)
         for name in SCRATCH if keep_samples else (*SCRATCH, SAMPLES):
             shutil.rmtree(self._folder(asset_id, options_key) / name, ignore_errors=True)
 

@@ -3,6 +3,7 @@
     chunks/<id>/<rendition>.nut  ─┐
     chunks/<id>/chunk.json        ├─ join ─► video/<rendition>.mp4
     chunks/<id>/…                ─┘
+    chunks/<id>/imprints.bin: of each source frame, to be compared with what was screened
 
 A chunk's id is a hash of everything that its bytes depend on, so an existing chunk with an intact
 receipt *is* the chunk: that is how a second run goes on where the first one stopped.
@@ -34,7 +35,7 @@ from framegate.domain.ladder import (
     EncodePlan,
     Rendition,
 )
-from framegate.domain.layout import CHUNKS, VIDEO
+from framegate.domain.layout import CHUNKS, IMPRINTS, VIDEO
 from framegate.domain.media import MediaFacts
 from framegate.domain.slots import SlotRule
 from framegate.errors import FramegateError, Internal
@@ -118,10 +119,12 @@ def encode_chunk(
             rendition.name: open_files.enter_context(atomic_file(folder / f"{rendition.name}.nut"))
             for rendition in plan.renditions
         }
+        imprints = open_files.enter_context(atomic_file(folder / IMPRINTS))
         answer = context.sandbox.run(
             "framegate.media.chunk:encode",
             codec.dump(work),
-            fds={"source": source} | {f"out.{name}": out.fileno() for name, out in outs.items()},
+            fds={"source": source, "imprints": imprints.fileno()}
+            | {f"out.{name}": out.fileno() for name, out in outs.items()},
             limits=_limits(plan.renditions, chunk.frames / plan.grid.frame_rate),
             on_message=message,
         )
@@ -134,6 +137,7 @@ def encode_chunk(
             _file(context.work, folder / f"{rendition.name}.nut", rendition.name)
             for rendition in plan.renditions
         ),
+        imprints=_file(context.work, folder / IMPRINTS, ""),
         done=codec.load(ChunkDone, answer),
     )
 
@@ -147,7 +151,7 @@ def keep(context: StageContext, receipt: ChunkReceipt) -> None:
 def intact(work: Path, receipt: ChunkReceipt) -> bool:
     """Whether every file of a chunk is there with the bytes that the receipt names."""
     try:
-        for file in receipt.files:
+        for file in (*receipt.files, receipt.imprints):
             verify(work, file)
     except (OSError, Internal):
         return False

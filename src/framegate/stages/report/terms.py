@@ -83,6 +83,7 @@ WHY_SAMPLED = {
     SampleReason.GAP: "before the promised gap was over",
     SampleReason.NOVELTY: "unlike the look before",
     SampleReason.LAST: "the last frame",
+    SampleReason.UNSEEN: "found while encoding: unlike the looks around it",
 }
 
 LEVELS = {

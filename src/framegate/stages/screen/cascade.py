@@ -94,10 +94,13 @@ class Seen:
 class Cascade:
     """Shows samples to analysers; used by one thread."""
 
-    def __init__(self, analysers: Sequence[Analyser]) -> None:
+    def __init__(self, analysers: Sequence[Analyser], *, every_sample: bool = False) -> None:
+        """``every_sample``: whatever an analyser wants, it is shown all."""
         self._hashers = [(each, _Account(each)) for each in analysers if each.level == EXACT_LEVEL]
         self._others = [
-            _Queue(each, _Account(each)) for each in analysers if each.level != EXACT_LEVEL
+            _Queue(each, _Account(each), every_sample=every_sample)
+            for each in analysers
+            if each.level != EXACT_LEVEL
         ]
         self._group: list[Sample] = []
         self._pdq: dict[int, PdqHash] = {}
@@ -137,9 +140,10 @@ class Cascade:
 class _Queue:
     """One analyser's samples until a batch is full."""
 
-    def __init__(self, analyser: Analyser, account: _Account) -> None:
+    def __init__(self, analyser: Analyser, account: _Account, *, every_sample: bool) -> None:
         self.analyser = analyser
         self.account = account
+        self._every = Every.SAMPLE if every_sample else analyser.every
         self._waiting: list[Sample] = []
         self._shown: _Shown | None = None
 
@@ -159,9 +163,9 @@ class _Queue:
 
     def _wanted(self, sample: Sample, pdq: PdqHash | None) -> bool:
         shown = self._shown
-        if self.analyser.every is Every.SAMPLE or shown is None or shown.shot != sample.info.shot:
+        if self._every is Every.SAMPLE or shown is None or shown.shot != sample.info.shot:
             return True
-        return self.analyser.every is Every.NOVEL and is_novel(shown.pdq, pdq)
+        return self._every is Every.NOVEL and is_novel(shown.pdq, pdq)
 
 
 class Listening:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -29,12 +29,14 @@ from framegate.domain.frames import (
     SampleReason,
     Shot,
 )
+from framegate.domain.imprint import BLOCKS, COLUMNS, PLANES, ROWS, Codes, record
 from framegate.domain.media import HdrKind, VideoFacts
 from framegate.domain.sampling import SamplingRule
 from framegate.domain.span import Span
 from framegate.errors import Internal
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.screen.crop import BarFinder
+from framegate.stages.screen.protocol import PdqHash
 
 TASK = "framegate.media.samples:decode"
 RING = RingSpec(slots=4, slot_bytes=PREVIEW_LONG_SIDE * PREVIEW_LONG_SIDE * 3)
@@ -50,23 +52,10 @@ _BASE_BYTES = 1 << 30
 
 def video_request(video: VideoFacts, rule: SamplingRule, *, skip: bool) -> dict[str, Any]:
     """The request of `framegate.media.samples`."""
-    hdr = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
-    crop = video.clean_aperture
     return {
         "index": video.index,
         "start": str(video.start),
-        "look": {
-            "width": video.width,
-            "height": video.height,
-            "crop": [crop.left, crop.top, crop.right, crop.bottom],
-            "sample_aspect": str(video.sample_aspect),
-            "clockwise_deg": video.rotation.clockwise_deg,
-            "flip_horizontal": video.rotation.flip_horizontal,
-            "matrix": video.colour.matrix,
-            "full_range": video.colour.full_range,
-            "transfer": hdr.get(video.hdr) or _hdr_base(video),
-            "long_side": PREVIEW_LONG_SIDE,
-        },
+        "look": look_request(video),
         "rule": {
             "max_gap": str(rule.max_gap),
             "settle": str(rule.settle),
@@ -76,6 +65,24 @@ def video_request(video: VideoFacts, rule: SamplingRule, *, skip: bool) -> dict[
         "skip": skip,
         "max_pixels": video.decoder_pixels,
         "threads": 1,  # the least CPU; decoding overlaps with the models in another process
+    }
+
+
+def look_request(video: VideoFacts) -> dict[str, Any]:
+    """How the frames of a track must be shown: `framegate.media.preview.Look`."""
+    hdr = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
+    crop = video.clean_aperture
+    return {
+        "width": video.width,
+        "height": video.height,
+        "crop": [crop.left, crop.top, crop.right, crop.bottom],
+        "sample_aspect": str(video.sample_aspect),
+        "clockwise_deg": video.rotation.clockwise_deg,
+        "flip_horizontal": video.rotation.flip_horizontal,
+        "matrix": video.colour.matrix,
+        "full_range": video.colour.full_range,
+        "transfer": hdr.get(video.hdr) or _hdr_base(video),
+        "long_side": PREVIEW_LONG_SIDE,
     }
 
 
@@ -105,6 +112,7 @@ class _Meta:
     shot: int
     reason: SampleReason
     signals: PictureSignals
+    imprint: str
 
 
 class Decoding:
@@ -133,6 +141,7 @@ class Decoding:
         self.freeze: list[Span] = []
         self.lost: list[Span] = []
         self.samples: list[SampleInfo] = []
+        self.imprints: list[bytes] = []  # records, one a sample
 
     def time(self, pts: int) -> Fraction:
         """Presentation seconds from the video's first frame."""
@@ -154,7 +163,7 @@ class Decoding:
             self.freeze += self._intervals(message["freeze"])
             self.lost += self._intervals(message["lost"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise _nonsense("signals") from error
+            raise nonsense("signals") from error
         if self.pts:
             self._progress(float(self.time(self.pts[-1])))
 
@@ -164,8 +173,9 @@ class Decoding:
         height, width, channels = pixels.shape
         ascends = self._last_pts is None or meta.pts > self._last_pts
         if channels != 3 or not ascends or not 0 <= meta.shot <= len(self.samples):  # noqa: PLR2004 - RGB; a shot has at least one sample
-            raise _nonsense("a sample")
+            raise nonsense("a sample")
         self._last_pts = meta.pts
+        self.imprints.append(record(meta.pts, read_imprint(meta.imprint)))
         info = SampleInfo(
             index=len(self.samples),
             pts=meta.pts,
@@ -216,5 +226,29 @@ def save_preview(folder: Path, sample: Sample) -> None:
     Image.fromarray(pixels).save(folder / f"{sample.info.index:06d}.jpg", quality=JPEG_QUALITY)
 
 
-def _nonsense(what: str) -> Internal:
+def with_hashes(
+    samples: Sequence[SampleInfo], found: Mapping[int, PdqHash]
+) -> tuple[SampleInfo, ...]:
+    """Samples with their perceptual hashes; ``found`` by index."""
+    return tuple(
+        replace(sample, pdq=found[sample.index].pdq, pdq_quality=found[sample.index].quality)
+        if sample.index in found
+        else sample
+        for sample in samples
+    )
+
+
+def read_imprint(said: str) -> Codes:
+    """A frame's imprint as its task tells it, in hex. Raises `Internal` when it is none."""
+    try:
+        codes = np.frombuffer(bytes.fromhex(said), np.uint8)
+    except ValueError as error:
+        raise nonsense("an imprint") from error
+    if codes.size != PLANES * BLOCKS:
+        raise nonsense("an imprint")
+    return codes.reshape(PLANES, ROWS, COLUMNS)
+
+
+def nonsense(what: str) -> Internal:
+    """What a child said cannot be understood."""
     return Internal("The decoder's answer makes no sense", f"{what} cannot be read")

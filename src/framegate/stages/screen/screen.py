@@ -9,14 +9,13 @@ then the sound, then coverage and quality
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from framegate.domain.frames import Sample, SampleInfo, Signals
-from framegate.domain.layout import SAMPLES
+from framegate.domain.frames import Sample, Signals
+from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import ScreenMode
 from framegate.domain.sampling import SamplingRule
@@ -25,7 +24,7 @@ from framegate.errors import Internal
 from framegate.security.sandbox import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.screen.behind import Behind
-from framegate.stages.screen.cascade import Cascade, Seen, not_run
+from framegate.stages.screen.cascade import Cascade, not_run
 from framegate.stages.screen.coverage import DecodeFacts, Looks, cover
 from framegate.stages.screen.protocol import Panel
 from framegate.stages.screen.quality import score_quality
@@ -36,8 +35,10 @@ from framegate.stages.screen.sample import (
     decode_limits,
     save_preview,
     video_request,
+    with_hashes,
 )
 from framegate.stages.screen.sound import listen
+from framegate.storage.atomic import write_bytes
 from framegate.storage.source import reopened
 
 STAGE = "screen"
@@ -71,8 +72,8 @@ def screen(
     mode: ScreenMode = ScreenMode.AUTO,
     sandbox_limits: Limits | None = None,
 ) -> Screening:
-    """Look at the source behind ``fd`` (its offset is moved). Writes ``samples/`` and
-    ``signals.json`` into the work folder.
+    """Look at the source behind ``fd`` (its offset is moved). Writes ``samples/``,
+    ``signals.json`` and ``imprints.bin`` into the work folder.
 
     Raises `Undecodable`, `MediaLimit`, `MediaCrash`, and what analysers raise.
     """
@@ -106,9 +107,10 @@ def screen(
         loudness_lufs=heard.first.loudness_lufs if heard.first else None,
     )
     _save_signals(context.work / SIGNALS, decoding, facts)
+    write_bytes(context.work / IMPRINTS, b"".join(decoding.imprints))
     screening = Screening(
         shots=decoding.shots(end),
-        samples=_with_hashes(decoding.samples, seen),
+        samples=with_hashes(decoding.samples, seen.pdq),
         signals=signals,
         findings=(*seen.findings, *heard.findings),
         runs=(*seen.runs, *heard.runs, *not_run(panel.unavailable)),
@@ -179,15 +181,6 @@ def _decode_facts(facts: MediaFacts, decoded: _Decoded, decoding: Decoding) -> D
 def _signal_looks(decoding: Decoding) -> Looks:
     """Every decoded frame was measured."""
     return Looks(len(decoding.pts), [decoding.time(pts) for pts in decoding.pts])
-
-
-def _with_hashes(samples: Sequence[SampleInfo], seen: Seen) -> tuple[SampleInfo, ...]:
-    return tuple(
-        replace(sample, pdq=seen.pdq[sample.index].pdq, pdq_quality=seen.pdq[sample.index].quality)
-        if sample.index in seen.pdq
-        else sample
-        for sample in samples
-    )
 
 
 def _empty_folder(folder: Path) -> Path:
