@@ -99,7 +99,7 @@ def check_iframe_stream(variant: Variant, track: HeldTrack, playlist: MediaPlayl
     """An I-frame stream says what its picture is and costs."""
     said = variant.attributes["CODECS"]
     require(track.entry.is_named(said), f"{track.name} is {track.entry.full}, not {said}")
-    lengths = [entry.duration for entry in playlist.segments]
+    lengths = [end - start for start, end in pairwise(track.keyframes)]  # listed ones are rounded
     sizes = [entry.length or 0 for entry in playlist.segments]
     _check_rates(variant, [measure(sizes, lengths, playlist.target_s)], [])
 
