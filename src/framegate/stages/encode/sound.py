@@ -22,9 +22,14 @@ players, take few."""
 
 STEREO, SURROUND = 2, 6  # channels
 SURROUND_LAYOUTS = frozenset(
-    {"5.1", "5.1(side)", "6.1", "6.1(back)", "6.1(front)", "7.1", "7.1(wide)", "7.1(wide-side)"}
+    {
+        *("5.1", "5.1(side)", "6.1", "6.1(back)", "6.1(front)"),
+        *("7.1", "7.1(wide)", "7.1(wide-side)"),
+        *("6 channels", "7 channels", "8 channels"),
+    }
 )
-"""Layouts with a centre, a low-frequency channel and surrounds; 5.1 is made of these."""
+"""Layouts with a centre, a low-frequency channel and surrounds; 5.1 is made of these. Where a
+source says only how many channels there are (PCM in Matroska), they are in the usual order."""
 
 SURROUND_RATE = 3
 """Bit rate of 5.1 over stereo's: three pairs of channels, of which one is hardly used."""
