@@ -425,7 +425,12 @@ def test_a_full_disk_is_said_to_be_full_when_joining_too(
     (receipt,) = run_chunks(context, path, facts, plan, encoders)
     file, part = receipt.files[0], receipt.done.parts[0]
     work = JoinWork(
-        plan.grid.frame_rate, 48, (file.size_bytes,), part.reorder_frames, part.extradata_sha256
+        plan.grid.frame_rate,
+        12_800,
+        48,
+        (file.size_bytes,),
+        part.reorder_frames,
+        part.extradata_sha256,
     )
     with (
         (context.work / file.path).open("rb") as chunk,

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import encoded as whole
+import footage
 import tracks
-from framegate.domain.ladder import EncodeOptions, EncodePlan
+from framegate.domain.ladder import EncodeOptions, EncodePlan, VideoCodec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.host import ForkServer
@@ -138,3 +140,36 @@ def test_it_comes_out_as_a_viewer_should_see_it(
     moves = [b - a for a, b in pairwise(places) if b - a > -0.2]
     assert min(moves) > -0.01
     assert max(moves) < 0.04
+
+
+@pytest.mark.parametrize("codec", list(VideoCodec))
+def test_low_rungs_of_a_fast_source_cut_at_the_same_instants(
+    codec: VideoCodec, sandbox: ForkServer, clips: Path, tmp_path: Path
+) -> None:
+    """Half of the pictures, but every segment as long; packaged, proven and verified as planned;
+    and every rendition says its colours in the stream and in its box.
+    """
+    fast = Fraction(60000, 1001)
+    small = [frame.reformat(768, 432) for frame in footage.pictures_of(clips / FAST_CLIP, 125)]
+    twice = [footage.again(frame) for frame in small for _ in range(2)]
+    options = {"preset": "ultrafast", "crf": "20"}
+    source = footage.write(tmp_path / "fast.mp4", twice, rate=fast, options=options)
+    preset = {VideoCodec.AV1: "12"}.get(codec, "ultrafast")
+    done = whole.encode(sandbox, source, tmp_path, EncodeOptions(codec=codec, preset=preset))
+    low, top = done.videos
+    assert (low.rendition.name, low.rendition.frame_rate) == ("360p", fast / 2)
+    assert (top.rendition.name, top.rendition.frame_rate) == ("432p", fast)
+    assert (low.frames, top.frames) == (125, 250)
+    assert all(video.windows for video in done.videos)
+    playlists = [(done.out / "hls" / f"{v.rendition.name}.m3u8").read_text() for v in done.videos]
+    cuts = [[line for line in each.splitlines() if "EXTINF" in line] for each in playlists]
+    assert cuts[0] == cuts[1]
+    assert len(cuts[0]) == 2
+    for video in done.videos:
+        init = (done.out / "media" / video.rendition.name / "init.mp4").read_bytes()
+        assert b"colrnclx" + bytes([0, 1, 0, 1, 0, 1, 0]) in init  # BT.709 thrice, limited
+        numbers = [n for n, _ in pictures_of(tmp_path / video.path)]
+        assert numbers == [n / video.rendition.frame_rate for n in range(video.frames)]
+
+
+FAST_CLIP = "bigbuckbunny.mp4"

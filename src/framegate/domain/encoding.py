@@ -82,6 +82,7 @@ class JoinWork:
     """Chunks of one rendition to one track."""
 
     frame_rate: Fraction
+    timescale: int  # ticks a second, the same for all renditions of a grid
     frames: int
     chunk_bytes: tuple[int, ...]  # sizes of the NUT files, in the order they come
     reorder_frames: int

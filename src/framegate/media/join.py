@@ -43,8 +43,9 @@ def video(call: Call) -> dict[str, Any]:
     """
     work = codec.load(JoinWork, call.request)
     tick = 1 / work.frame_rate
+    scale = str(work.timescale)
     seen = 0
-    with output(call.fd("out"), "mp4", movflags=MOVFLAGS) as target:
+    with output(call.fd("out"), "mp4", movflags=MOVFLAGS, video_track_timescale=scale) as target:
         track = None
         for size in work.chunk_bytes:
             file = _Stretch(call.fd("chunks"), size)

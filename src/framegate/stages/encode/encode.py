@@ -33,6 +33,7 @@ from framegate.domain.ladder import (
     Chunk,
     EncodedRendition,
     EncodePlan,
+    Grid,
     Rendition,
 )
 from framegate.domain.layout import CHUNKS, IMPRINTS, VIDEO
@@ -49,6 +50,7 @@ from framegate.storage.source import reopened
 CONTRACT = 2
 """Raise when the encode tasks change so that bytes differ: old chunks are then not reused."""
 
+LEAST_TIMESCALE = 10_000  # as FFmpeg's muxer has it
 SEEK_CHOICES = 8  # keyframes before a chunk that are worth a try
 RECEIPT = "chunk.json"
 SLACK_BYTES = 64 << 20  # over the ceiling: headers, and rate control that has just begun
@@ -175,6 +177,7 @@ def join_rendition(
         raise Internal(f"{rendition.name} cannot be joined", "the chunks' codec headers differ")
     work = JoinWork(
         frame_rate=rendition.frame_rate,
+        timescale=_timescale(plan.grid),
         frames=plan.grid.frames // rendition.step(plan.grid),
         chunk_bytes=tuple(file.size_bytes for file in files),
         reorder_frames=max(part.reorder_frames for part in parts),
@@ -247,6 +250,16 @@ def _limits(renditions: Sequence[Rendition], length: Fraction) -> Limits:
         file_bytes=int(2 * ceiling / 8 * length) + SLACK_BYTES,
         silence_s=600.0,
     )
+
+
+def _timescale(grid: Grid) -> int:
+    """Ticks a second that count frames of every rendition exactly: Shaka calls segments aligned
+    where their ticks are the same numbers.
+    """
+    ticks = grid.frame_rate.numerator
+    while ticks < LEAST_TIMESCALE:
+        ticks *= 2
+    return ticks
 
 
 def _peak(segment_bytes: Sequence[int], plan: EncodePlan) -> int:
