@@ -23,7 +23,7 @@ from benchmarks.answers import Answer
 from benchmarks.sources import OUT
 
 NAMES = ("screen", "models", "opencv", "encode", "flow", "memory")
-RUNS = {"screen": 7, "models": 15, "opencv": 5, "encode": 5, "flow": 3, "memory": 1}
+RUNS = {"screen": 7, "models": 15, "opencv": 5, "encode": 3, "flow": 3, "memory": 1}
 
 
 def main() -> int:

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks import measure, sources
 from benchmarks.answers import Answer, Row
-from benchmarks.encode import PROGRAM
 from benchmarks.keeping import keep_samples
+from benchmarks.ladders import PROGRAM
 from framegate.stages.encode.package import packager_path
 
 TARGET = 1.08

@@ -13,8 +13,10 @@ dry), although each chunk's encoder starts without knowing what the one before i
   of B bits lets a segment of T seconds have rate x T + B bits: with B = one second, T = four, that
   is 0.88 x 5 / 4 = 1.1. (With ``maxrate`` and two seconds as they stand it would be 1.5; 1.31 was
   measured.)
-- They start half full (``vbv-init``). A chunk so hands at most half a buffer of debt to the next
-  one, and the tenth of the ceiling that is never spent pays it back within five seconds.
+- A chunk starts with that buffer nine tenths full, whatever the one before it left (started half
+  full, its first second looks worse: 1.4 VMAF over two seconds). The debt, 0.8 seconds of the
+  ceiling at most, and the encoder's own buffer fit into the decoder's two seconds, and the eighth
+  of the ceiling that is never spent pays it back within seven seconds; chunks last thirty.
 - SVT-AV1's capped CRF has no buffer that could be set: its own overshoot, half of the ceiling by
   default, is set to nothing. Measured, not proven: 0.92 of ``maxrate`` at most.
 """
@@ -48,7 +50,7 @@ SHARE = Fraction(22, 25)
 BUFFER = SHARE / 2
 """Of ``bufsize_bits`` (two seconds of the ceiling), the encoder's own buffer: one of its own."""
 
-START = "0.5"
+START = "0.9"
 """How full x264 and x265 take the buffer to be when a chunk begins."""
 
 HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "hevc_qsv", "h264_vaapi")
@@ -84,7 +86,7 @@ def add_encoder(container: OutputContainer, rendition: Rendition) -> VideoStream
         raise ComponentMissing(f"The encoder {name} is not in this build of PyAV")
     stream = cast(
         "VideoStream",
-        container.add_stream(name, rate=rendition.frame_rate, options=_options(rendition)),
+        container.add_stream(name, rate=rendition.frame_rate, options=options(rendition)),
     )
     context = stream.codec_context
     context.width, context.height = rendition.width, rendition.height
@@ -102,7 +104,8 @@ def add_encoder(container: OutputContainer, rendition: Rendition) -> VideoStream
     return stream
 
 
-def _options(rendition: Rendition) -> dict[str, str]:
+def options(rendition: Rendition) -> dict[str, str]:
+    """Every option of the encoder, by FFmpeg's names."""
     common = {"preset": rendition.preset, "crf": f"{rendition.crf:g}"}
     return common | _OWN[rendition.codec](rendition)
 
