@@ -18,6 +18,7 @@ from framegate.catalog.assets import Assets
 from framegate.catalog.decisions import Decisions
 from framegate.catalog.works import Works
 from framegate.domain.asset import AssetDetails
+from framegate.domain.captions import CaptionsMode
 from framegate.domain.ladder import EncodeOptions, VideoCodec
 from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
@@ -114,6 +115,7 @@ def process_options(
     audio_codec: AudioCodec | None = None,
     loudness: LoudnessMode | None = None,
     vmaf: VmafMode | None = None,
+    captions: CaptionsMode | None = None,
     policy: Path | None = None,
     hashlists: Sequence[Path] | None = None,
     max_gap_s: float | None = None,
@@ -141,6 +143,7 @@ def process_options(
             text=settings.screen.text,
         ),
         vmaf=vmaf or VmafMode(settings.encode.vmaf),
+        captions=captions or CaptionsMode.KEEP,
         policy=str(policy.expanduser().absolute()) if policy else None,
         hashlists=tuple(str(path.expanduser().absolute()) for path in lists),
         details=details or AssetDetails(),

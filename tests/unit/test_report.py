@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from framegate.domain.captions import Captions
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import AudioRendition, Change
-from framegate.domain.media import TextFacts
 from framegate.domain.policy import Action, Policy, Reason
 from framegate.domain.policy_file import load_policy
 from framegate.domain.report import ReportInput
@@ -247,14 +247,14 @@ def test_what_was_changed_is_listed(tmp_path: Path, full: ReportInput) -> None:
         audio=(*full.plan.audio, sound),
         changes=(Change("Sound, English", "5.1(side)", "stereo"),),
     )
-    subtitles = TextFacts(3, "subrip", "fre")
-    given = replace(full, plan=plan, facts=replace(full.facts, text=(subtitles,)))
+    dropped = "track 3: xsub, French: pictures of text"
+    given = replace(full, plan=plan, captions=Captions(dropped=(dropped,)))
     changed = page(tmp_path, given).split('id="changed"')[1].split("</section>")[0]
     lines = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in changed.split("<tr")[2:]]
     assert lines == [
         'role="row"> Sound, English 5.1(side) stereo',
         'role="row"> Sound, German cannot be decoded left out',
-        'role="row"> Subtitles subrip, French (fre) left out',
+        'role="row"> Captions track 3: xsub, French: pictures of text left out',
         'role="row"> Other tracks data track 2 (timed metadata) was not screened left out',
     ]
     assert 'id="changed"' not in page(tmp_path, replace(full, plan=None, renditions=()))

@@ -11,6 +11,7 @@ import typer
 from framegate import wiring
 from framegate.cli.progress import ProgressMode
 from framegate.domain.asset import AssetDetails
+from framegate.domain.captions import CaptionsMode
 from framegate.domain.ladder import VideoCodec
 from framegate.domain.options import ProcessOptions, ScreenMode, VmafMode
 from framegate.domain.pertitle import LadderMode
@@ -116,6 +117,13 @@ class Encoding:
         VmafMode | None,
         typer.Option("--vmaf", help="Where quality is measured: windows, everything, nowhere."),
     ] = None
+    captions: Annotated[
+        CaptionsMode | None,
+        typer.Option(
+            "--captions",
+            help="Whether text tracks and captions of the source are published; default keep.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +168,7 @@ def chosen(
         audio_codec=encoding.audio_codec,
         loudness=encoding.loudness,
         vmaf=encoding.vmaf,
+        captions=encoding.captions,
         policy=looking.policy,
         hashlists=looking.hash_list,
         max_gap_s=looking.max_gap,

@@ -46,7 +46,7 @@ class Finding:
     region: Region | None = None
     sample: int | None = None  # index of the sample that is the evidence
     detail: str = ""  # words for people; never a score
-    track: int | None = None  # audio track in which it was heard
+    track: int | None = None  # of the source, in which it was heard or read
 
     @property
     def number(self) -> float | None:

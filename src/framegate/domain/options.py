@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import StrEnum
 
 from framegate.domain.asset import AssetDetails
+from framegate.domain.captions import CaptionsMode
 from framegate.domain.ladder import EncodeOptions
 
 
@@ -46,6 +47,7 @@ class ProcessOptions:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     screen: ScreenOptions = field(default_factory=ScreenOptions)
     vmaf: VmafMode = VmafMode.SAMPLED
+    captions: CaptionsMode = CaptionsMode.KEEP
     policy: str | None = None  # None: the packaged default
     hashlists: tuple[str, ...] = ()
     details: AssetDetails = field(default_factory=AssetDetails)

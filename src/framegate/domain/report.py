@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
 
 from framegate.domain import layout
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
+from framegate.domain.captions import Captions
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Decision, Verdict
@@ -65,6 +66,7 @@ class ReportInput:
     plan: EncodePlan | None = None
     renditions: tuple[EncodedRendition, ...] = ()
     audio: tuple[EncodedAudio, ...] = ()
+    captions: Captions = field(default_factory=Captions)
     package: PackageInfo | None = None
     timings: tuple[StageTiming, ...] = ()
     sandbox: tuple[Protection, ...] = ()

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from framegate.domain.captions import CaptionTrack
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import Chunk, EncodePlan
 from framegate.domain.layout import MEDIA, PACKAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import VmafMode
-from framegate.domain.package import Packaged, Stills
+from framegate.domain.package import Packaged, Stills, TrackKind
 from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
 from framegate.jobs import Answer, Steps
 from framegate.stages.encode import encode, hardware, ladder
@@ -52,7 +53,13 @@ def encode_tracks(
 
 
 def package_tracks(
-    run: Run, steps: Steps, facts: MediaFacts, tracks: Tracks, *, poster_at: Fraction
+    run: Run,
+    steps: Steps,
+    facts: MediaFacts,
+    tracks: Tracks,
+    *,
+    captions: Sequence[CaptionTrack],
+    poster_at: Fraction,
 ) -> Encoded:
     """Join, measure and package what was encoded."""
     plan, audio, receipts = tracks.plan, tracks.audio, tracks.receipts
@@ -80,7 +87,7 @@ def package_tracks(
         steps,
         Step.PACKAGE,
         Packaged,
-        lambda: _package(run, plan, audio, video, verify=recorded),
+        lambda: _package(run, plan, audio, video, captions, verify=recorded),
     )
     stills = run.step(
         steps,
@@ -109,7 +116,8 @@ def require_package(root: Path, encoded: Encoded) -> None:
         if not (root / name).is_file():
             raise WorkLost(name)
     for track in encoded.packaged.tracks:
-        segments = (root / MEDIA / track.name).glob("*.m4s")
+        kind = "*.vtt" if track.kind is TrackKind.TEXT else "*.m4s"
+        segments = (root / MEDIA / track.name).glob(kind)
         if sum(path.stat().st_size for path in segments) != track.size_bytes:
             raise WorkLost(track.name)
 
@@ -124,14 +132,21 @@ def _audio(run: Run, facts: MediaFacts, plan: EncodePlan) -> AudioTracks:
 
 
 def _package(
-    run: Run, plan: EncodePlan, audio: AudioTracks, video: VideoTracks, *, verify: bool
+    run: Run,
+    plan: EncodePlan,
+    audio: AudioTracks,
+    video: VideoTracks,
+    captions: Sequence[CaptionTrack],
+    *,
+    verify: bool,
 ) -> Packaged:
     if verify:
         for sound in audio.tracks:
             require_same(run.context.work / sound.path, sound.sha256)
         for picture in video.tracks:
             require_same(run.context.work / picture.path, picture.sha256)
-    return package(run.context, plan, video.tracks, audio.tracks, run.context.work / PACKAGE)
+    out = run.context.work / PACKAGE
+    return package(run.context, plan, video.tracks, audio.tracks, out, captions)
 
 
 def _join(run: Run, plan: EncodePlan, receipts: Receipts) -> VideoTracks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from framegate.domain.captions import Captions
 from framegate.domain.imprint import Imprints
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
@@ -11,6 +12,7 @@ from framegate.domain.screening import Screening, Supplement
 from framegate.domain.unseen import Comparison
 from framegate.flow.state import Run
 from framegate.models.store import Models
+from framegate.stages.encode.captions import read_captions
 from framegate.stages.probe import probe
 from framegate.stages.screen.analysers import catalogue
 from framegate.stages.screen.revisit import look_again
@@ -26,7 +28,15 @@ def probe_source(run: Run, limits: SourceLimits) -> MediaFacts:
         )
 
 
-def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
+def read_source_captions(run: Run, facts: MediaFacts) -> Captions:
+    """What may be published of its text tracks and of the captions in its picture."""
+    with reopened(run.source) as fd:
+        return read_captions(run.context, fd, facts, run.options.captions)
+
+
+def screen_source(
+    run: Run, facts: MediaFacts, models: Models, captions: Captions | None = None
+) -> Screening:
     """Look at it with every analyser that the run's options want."""
     wanted = run.options.screen
     panel = catalogue.build(
@@ -38,6 +48,7 @@ def screen_source(run: Run, facts: MediaFacts, models: Models) -> Screening:
             fd,
             facts,
             panel,
+            captions=captions,
             max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
             mode=wanted.mode,
         )
@@ -55,7 +66,7 @@ def revisit_source(
     encoded: Imprints,
 ) -> Supplement:
     """Look at frames that the encode found unseen, with the same analysers of pictures."""
-    names = [name for name in _names(run) if not name.startswith("speech.")]
+    names = [name for name in _names(run) if not name.startswith(("speech.", "text.captions"))]
     # without the file's own hash: what that is on was found the first time
     panel = catalogue.build(models, lists=run.lists, names=names)
     with reopened(run.source) as fd:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from framegate.domain.agreement import Agreement, compare
 from framegate.domain.audio_tracks import only_screened
+from framegate.domain.captions import Captions
 from framegate.domain.codec import dump, load
 from framegate.domain.layout import IMPRINTS, PACKAGE, REPORT, SAMPLES
 from framegate.domain.media import MediaFacts
@@ -21,7 +22,7 @@ from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.comparing import SCREENING, compare_pictures, look_again, read_screening
 from framegate.flow.encoding import encode_tracks, package_tracks, require_package
-from framegate.flow.looking import probe_source, screen_source
+from framegate.flow.looking import probe_source, read_source_captions, screen_source
 from framegate.flow.state import (
     Compared,
     Encoded,
@@ -59,6 +60,7 @@ class _Known:
     screened: Screened
     screening: Screening
     decision: Decision
+    captions: Captions
     encoded: Encoded | None = None
     agreement: Agreement | None = None
     looked_again: int = 0
@@ -94,12 +96,17 @@ class Flows:
         facts = run.step(
             steps, Step.PROBE, MediaFacts, lambda: probe_source(run, self._workshop.limits)
         )
-        screened = run.step(steps, Step.SCREEN, Screened, lambda: self._screen(run, facts))
+        captions = run.step(
+            steps, Step.CAPTIONS, Captions, lambda: read_source_captions(run, facts)
+        )
+        screened = run.step(
+            steps, Step.SCREEN, Screened, lambda: self._screen(run, facts, captions)
+        )
         screening = read_screening(run, screened)
         decision = run.step(
             steps, Step.DECIDE, Decision, lambda: self._decide(run, screening, facts)
         )
-        known = _Known(facts, screened, screening, decision)
+        known = _Known(facts, screened, screening, decision, captions)
         if decision.verdict.action is not Action.BLOCK:
             known = self._encode(run, steps, known)
         return dump(self._finish(run, steps, known))
@@ -123,7 +130,9 @@ class Flows:
         )
         encoded = None
         if known.decision.verdict.action is not Action.BLOCK:
-            encoded = package_tracks(run, steps, facts, tracks, poster_at=poster_at)
+            encoded = package_tracks(
+                run, steps, facts, tracks, captions=known.captions.tracks, poster_at=poster_at
+            )
         return replace(known, encoded=encoded, agreement=agreement)
 
     def _look_again(
@@ -177,8 +186,8 @@ class Flows:
         run.timings.extend(each for each in held.timings if each.stage != Step.PUBLISH)
         return dump(self._finish(run, steps, _of(run, held), package=run.output))
 
-    def _screen(self, run: Run, facts: MediaFacts) -> Screened:
-        screening = screen_source(run, facts, self._workshop.models)
+    def _screen(self, run: Run, facts: MediaFacts, captions: Captions) -> Screened:
+        screening = screen_source(run, facts, self._workshop.models, captions)
         with writing(SAMPLES):
             sync_tree(run.context.work / SAMPLES)  # evidence, maybe looked at in weeks
         content = json.dumps(dump(screening), separators=(",", ":")).encode()
@@ -253,6 +262,7 @@ class Flows:
                     plan=encoded.plan if encoded else None,
                     renditions=encoded.video if encoded else (),
                     audio=encoded.audio if encoded else (),
+                    captions=known.captions,
                     package=_package_info(released) if released else None,
                     agreement=known.agreement,
                     timings=timings,
@@ -287,6 +297,7 @@ class Flows:
             report_sha256=published.report_sha256,
             replaced=published.replaced,
             agreement=known.agreement,
+            captions=known.captions,
         )
 
     def _replaced(self, run: Run, held: Outcome | None) -> Replaced | None:
@@ -314,6 +325,7 @@ def _of(run: Run, held: Outcome) -> _Known:
         screened=held.screened,
         screening=read_screening(run, held.screened),
         decision=held.decision,
+        captions=held.captions,
         encoded=held.encoded,
         agreement=held.agreement,
         held=held,

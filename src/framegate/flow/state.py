@@ -13,6 +13,7 @@ from pathlib import Path
 
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset, SourceFile
+from framegate.domain.captions import Captions
 from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.frames import Coverage, Quality
@@ -34,6 +35,7 @@ class Step(StrEnum):
     """Names of the steps, as recorded."""
 
     PROBE = "probe"
+    CAPTIONS = "captions"
     SCREEN = "screen"
     DECIDE = "decide"
     PLAN = "plan"
@@ -157,6 +159,7 @@ class Outcome:
     report_sha256: str = ""  # of the published report.json
     replaced: Replaced | None = None
     agreement: Agreement | None = None  # None when nothing was encoded
+    captions: Captions = field(default_factory=Captions)
 
 
 @dataclass(slots=True)

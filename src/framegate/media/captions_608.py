@@ -1,4 +1,4 @@
-"""CEA-608 captions: byte pairs of line 21 to cues. Pure; 47 CFR 15.119 and ANSI/CTA-608-E.
+"""CEA-608 captions: byte pairs of line 21 to cues, by 47 CFR 15.119 and ANSI/CTA-608-E.
 
 One `Field` for each field of the picture, each with two channels: CC1 and CC2, CC3 and CC4.
 
@@ -30,9 +30,11 @@ _BASIC = {
     **{code: chr(code) for code in range(0x20, 0x7F)},
     **dict(zip(b"'*\\^_`{|}~\x7f", "\u2019áéíóúç÷Ññ█", strict=True)),
 }
-_SPECIAL = "®°½¿™¢£♪à\u00a0èâêîôû"
+_SPECIAL = dict(enumerate("®°½¿™¢£♪à\u00a0èâêîôû", 0x30))  # mid-row codes lie below
 _SPANISH_FRENCH = "ÁÉÓÚÜü\u2018¡*'—©℠•“”ÀÂÇÈÊËëÎÏïÔÙùÛ«»"
 _PORTUGUESE_GERMAN_DANISH = "ÃãÍÌìÒòÕõ{}\\^_|~ÄäÖöß¥¤¦ÅåØø┌┐└┘"
+
+_EXTENDED = {0x12: _SPANISH_FRENCH, 0x13: _PORTUGUESE_GERMAN_DANISH}
 
 _BASE_ROWS = {1: 0, 2: 2, 5: 4, 6: 6, 7: 8, 0: 10, 3: 11, 4: 13}  # by a PAC's first byte & 7
 
@@ -305,11 +307,10 @@ class Field:
 
 def _write(channel: Channel, kind: int, code: int, at: Fraction) -> None:
     """A character of two bytes, or a mid-row code, which takes a place like a space."""
-    if kind == 0x11:  # noqa: PLR2004 - special characters, and mid-row codes below them
-        channel.character(_SPECIAL[code - 0x30] if code >= 0x30 else " ", at)  # noqa: PLR2004
+    if kind in _EXTENDED:
+        channel.extended(_EXTENDED[kind][code - 0x20], at)
     else:
-        table = _SPANISH_FRENCH if kind == 0x12 else _PORTUGUESE_GERMAN_DANISH  # noqa: PLR2004
-        channel.extended(table[code - 0x20], at)
+        channel.character(_SPECIAL.get(code, " "), at)
 
 
 def _row(kind: int, code: int) -> int:

@@ -1,4 +1,4 @@
-"""Text of ASS events, as FFmpeg's text decoders hand them out. Pure.
+"""Text of ASS events, as FFmpeg's text decoders hand them out.
 
 Every text codec (mov_text, SubRip, WebVTT, ASS) decodes to events of the form
 ``ReadOrder,Layer,Style,Name,MarginL,MarginR,MarginV,Effect,Text``. Styles, positions and drawings

@@ -16,7 +16,7 @@ from framegate.domain.policy import Verdict
 from framegate.domain.report import ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.encoding import encode_tracks, package_tracks
-from framegate.flow.looking import probe_source, screen_source
+from framegate.flow.looking import probe_source, read_source_captions, screen_source
 from framegate.flow.state import Encoded, Run
 from framegate.flow.workshop import Workshop
 from framegate.jobs.direct import DirectSteps
@@ -77,7 +77,10 @@ class SingleSteps:
         """Look and decide, as the main job would; ``report`` writes one into the output folder."""
         with self._run(path, options, progress) as run:
             facts = run.reading(lambda: probe_source(run, self._workshop.limits))
-            screening = run.reading(lambda: screen_source(run, facts, self._workshop.models))
+            captions = run.reading(lambda: read_source_captions(run, facts))
+            screening = run.reading(
+                lambda: screen_source(run, facts, self._workshop.models, captions)
+            )
             verdict = decide(screening, facts, run.policy)
             if not report:
                 return ScreenResult(run.asset, facts, screening, verdict, None)
@@ -92,6 +95,7 @@ class SingleSteps:
                         verdict=verdict,
                         decisions=(),
                         created=self._workshop.clock(),
+                        captions=captions,
                         timings=tuple(run.timings),
                         sandbox=self._workshop.protections(),
                         versions=self._workshop.versions,
@@ -112,7 +116,10 @@ class SingleSteps:
             steps = DirectSteps()
             tracks = encode_tracks(run, steps, facts, self._workshop.encoders())
             poster_at = facts.video.duration_measured * Fraction(1, 3)
-            encoded = package_tracks(run, steps, facts, tracks, poster_at=poster_at)
+            captions = run.reading(lambda: read_source_captions(run, facts))
+            encoded = package_tracks(
+                run, steps, facts, tracks, captions=captions.tracks, poster_at=poster_at
+            )
             output = run.output.with_name(f"{run.output.name}-encode")
             publish(run.context, run.context.work / PACKAGE, output, lambda _folder: None)
             return EncodeResult(run.asset, facts, encoded, output)

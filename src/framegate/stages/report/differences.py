@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from framegate.domain.captions import Captions
 from framegate.domain.ladder import Change
 from framegate.domain.media import MediaFacts
 from framegate.domain.report import ReportInput
 from framegate.stages.report import sound
-from framegate.stages.report.facts import language
 from framegate.stages.report.sound import NOT_PUBLISHED
 
 
@@ -22,6 +22,7 @@ def differences(report: ReportInput) -> tuple[Change, ...]:
         *plan.changes,
         *sound.levels(report),
         *sound.unheard(report),
+        *_captions(report.captions),
         *_left_out(report.facts),
     )
 
@@ -36,12 +37,18 @@ def _length(facts: MediaFacts) -> Iterable[Change]:
         )
 
 
+def _captions(captions: Captions) -> Iterable[Change]:
+    for track in captions.tracks:
+        inside = "CEA-608" if track.codec == "eia_608" else track.codec
+        yield Change(
+            f"Captions, {track.label}",
+            f"{inside} ({track.source})",
+            f"WebVTT without styles and positions, {track.cues} cues",
+        )
+    for note in captions.dropped:
+        yield Change("Captions", note, NOT_PUBLISHED)
+
+
 def _left_out(facts: MediaFacts) -> Iterable[Change]:
-    for text in facts.text:
-        if text.embedded:
-            what = f"captions inside the picture ({text.codec})"
-            yield Change("Captions", what, "no caption track")
-        else:
-            yield Change("Subtitles", f"{text.codec}, {language(text.language)}", NOT_PUBLISHED)
     for track in facts.dropped:
         yield Change("Other tracks", track, NOT_PUBLISHED)

@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
+from framegate.domain.captions import CaptionTrack, Cue
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status, Tag
 from framegate.domain.frames import Sample
 from framegate.domain.hashlist import distance
@@ -21,6 +22,7 @@ from framegate.stages.screen.coverage import Looks
 from framegate.stages.screen.protocol import (
     Analyser,
     AudioAnalyser,
+    CaptionAnalyser,
     Described,
     Every,
     Looked,
@@ -192,6 +194,28 @@ class Listening:
 
     def skipped(self, reason: str) -> tuple[AnalyserRun, ...]:
         """The runs when there was nothing to hear."""
+        return tuple(account.run(Status.SKIPPED, reason) for _each, account in self._analysers)
+
+
+class Reading:
+    """Shows caption tracks to the analysers of captions."""
+
+    def __init__(self, analysers: Sequence[CaptionAnalyser]) -> None:
+        self._analysers = [(each, _Account(each)) for each in analysers]
+
+    def read(self, track: CaptionTrack, cues: Sequence[Cue]) -> None:
+        """One track, whole."""
+        for analyser, account in self._analysers:
+            _timed(account, partial(analyser.read, track, cues))
+
+    def finish(self) -> Seen:
+        """The analysers' last words."""
+        for analyser, account in self._analysers:
+            _timed(account, analyser.finish)
+        return _total([account for _each, account in self._analysers], {})
+
+    def skipped(self, reason: str) -> tuple[AnalyserRun, ...]:
+        """The runs when there was nothing to read."""
         return tuple(account.run(Status.SKIPPED, reason) for _each, account in self._analysers)
 
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.domain.captions import CaptionTrack, Cue
 from framegate.domain.findings import Finding, Tag
 from framegate.domain.frames import Sample
 
@@ -125,6 +126,16 @@ class AudioAnalyser(Described, Protocol):
         """After the last block of a track; the next block is another track's first."""
 
 
+class CaptionAnalyser(Described, Protocol):
+    """Reads captions; its findings name the source's track."""
+
+    def read(self, track: CaptionTrack, cues: Sequence[Cue]) -> Looked:
+        """One track, whole; cues ascend."""
+
+    def finish(self) -> Looked:
+        """After the last track."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unavailable:
     """An analyser that is wanted but cannot run (or is switched off): reported, never skipped
@@ -144,4 +155,5 @@ class Panel:
 
     stills: tuple[Analyser, ...] = ()  # look at samples, cheapest first
     audio: tuple[AudioAnalyser, ...] = ()  # listen
+    captions: tuple[CaptionAnalyser, ...] = ()  # read
     unavailable: tuple[Unavailable, ...] = ()  # wanted and not here, or switched off

