@@ -31,8 +31,10 @@ TASK = "framegate.media.trial:measure"
 STAGE = "plan"
 
 SHARE = Fraction(1, 20)
+SHORT_SHARE, SHORT_TRIED = Fraction(1, 10), 48
+"""Up to so many frames a larger share is tried: a short video has as many kinds of shots."""
 LEAST_TRIED = 24  # frames in all: fewer say nothing, whatever share of a short video they are
-MOST_FRAMES = 20  # of a stretch; more tell little more
+LEAST_FRAMES, MOST_FRAMES = 12, 16  # of a stretch: fewer are all keyframe, more tell little more
 LEAST_STRETCHES, MOST_STRETCHES = 2, 10
 SHORTEST = 2 * LEAST_TRIED  # output frames; below, trials cost more than the encode
 SCORE_STEP = 7  # odd, so that the scored frames fall on all places of a B-pyramid
@@ -128,8 +130,9 @@ def windows(plan: EncodePlan, video: VideoFacts, found: Sequence[Part]) -> tuple
     """
     grid = plan.grid
     step = max(rendition.step(grid) for rendition in plan.renditions)
-    tried = max(LEAST_TRIED, int(SHARE * grid.frames))
-    length = min(MOST_FRAMES, tried // LEAST_STRETCHES)
+    short = min(SHORT_TRIED, int(SHORT_SHARE * grid.frames))
+    tried = max(LEAST_TRIED, short, int(SHARE * grid.frames))
+    length = min(MOST_FRAMES, max(LEAST_FRAMES, tried // 4))
     count = min(MOST_STRETCHES, max(LEAST_STRETCHES, round(tried / length)))
     length += -length % step
     long_enough = [part for part in found if part.end - part.first >= length + step]
