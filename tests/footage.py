@@ -169,6 +169,22 @@ def write(
     return path
 
 
+UNREFERENCED = {"bf": "3", "g": "72", "x264-params": "scenecut=0:b-adapt=0:b-pyramid=none"}
+"""x264 options with P frames at 0, 4, 8 …: no other frame refers to the ones in between."""
+
+
+def spliced(clips: Path, path: Path, *, place: int = 54) -> VideoFrame:
+    """Write three seconds of a real clip in which one frame is another clip's; returns that one.
+
+    By default it is a frame to which no other refers, between two samples.
+    """
+    frames = [frame.reformat(320, 180) for frame in pictures_of(clips / "bigbuckbunny.mp4", 72)]
+    foreign = pictures_of(clips / "bikes.mp4", 16)[-1].reformat(320, 180)
+    frames[place] = foreign
+    write(path, map(again, frames), options=UNREFERENCED)
+    return foreign
+
+
 def facts_of(path: Path) -> MediaFacts:
     """What probe says of a clip."""
     with path.open("rb") as source:

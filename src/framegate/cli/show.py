@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from framegate.cli.answer import error_object
+from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
 from framegate.domain.codec import dump
 from framegate.domain.frames import Coverage
@@ -93,6 +94,15 @@ def promise(coverage: Coverage, asked_gap_s: float) -> str:
     return f"{text}, {'kept' if coverage.met else 'not kept'}"
 
 
+def comparison(found: Agreement) -> str:
+    """What the encode showed that nobody had looked at, and what became of it."""
+    text = (
+        f"{found.frames_compared} frames encoded, {found.frames_unlike} unlike what was looked "
+        f"at, {found.looked_again} looked at again"
+    )
+    return f"{text}, {found.left_unseen} not seen" if found.left_unseen else text
+
+
 def tally(results: Sequence[ProcessResult]) -> str:
     """``3 files: 1 allow, 2 failed``."""
     counts = Counter(
@@ -122,6 +132,8 @@ def _rows(result: ProcessResult, outcome: Outcome, asked_gap_s: float) -> list[t
         )
     )
     rows.append(("promise", promise(coverage, asked_gap_s)))
+    if outcome.agreement is not None and outcome.agreement.frames_unlike:
+        rows.append(("compared", comparison(outcome.agreement)))
     rows.append(("quality", f"{screened.quality.score:.0f}/100"))
     rows += [
         ("because" if reason.action is not Action.ALLOW else "note", words)
@@ -208,6 +220,7 @@ def result_object(result: ProcessResult) -> dict[str, Any]:
             "duration_s": float(outcome.facts.duration_measured),
             "quality": outcome.screened.quality.score,
             "coverage": dump(outcome.screened.coverage),
+            "agreement": dump(outcome.agreement) if outcome.agreement else None,
             "renditions": [
                 {
                     "name": track.rendition.name,

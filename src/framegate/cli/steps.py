@@ -112,7 +112,8 @@ def encode(
                 vmaf_text or "not measured",
             )
         say(ladder)
-        say(f"not screened; not for publication: {printable(str(made.output))}")
+        where = printable(str(made.output))
+        say(f"not screened, compared with nothing, not for publication: {where}")
 
 
 def _facts_table(facts: MediaFacts) -> Table:

@@ -17,6 +17,8 @@ from framegate.errors import Internal
 
 PLANES, ROWS, COLUMNS = 3, 9, 16
 BLOCKS = ROWS * COLUMNS
+REGION_ROWS, REGION_COLUMNS = 3, 4  # twelve regions of twelve blocks
+LOCAL = 4  # a region that differs by so many times as much counts as the whole picture does
 
 type Codes = NDArray[np.uint8]
 """(…, `PLANES`, `ROWS`, `COLUMNS`): luma, blue difference, red difference; 0..255."""
@@ -55,10 +57,14 @@ def record(pts: int, codes: Codes) -> bytes:
 
 
 def distance(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Levels (0..255) by which two pictures differ in the mean of their blocks, luma and both
-    colour differences added up. (…, 3, 9, 16) and (…, 3, 9, 16) give (…).
+    """Levels (0..255) by which two pictures differ, luma and both colour differences added up: in
+    the mean of all blocks, or a `LOCAL`-th of that in the region that differs most, if this is
+    more. (…, 3, 9, 16) and (…, 3, 9, 16) give (…).
     """
-    apart = np.abs(one.astype(np.float32) - other.astype(np.float32))
-    total: NDArray[np.float32] = apart.sum(axis=(-3, -2, -1), dtype=np.float32)
-    total /= BLOCKS
-    return total
+    apart = np.abs(one.astype(np.float32) - other.astype(np.float32)).sum(axis=-3)
+    rows, columns = ROWS // REGION_ROWS, COLUMNS // REGION_COLUMNS
+    split = (*apart.shape[:-2], REGION_ROWS, rows, REGION_COLUMNS, columns)
+    regions: NDArray[np.float32] = apart.reshape(split).mean(axis=(-3, -1), dtype=np.float32)
+    whole = regions.mean(axis=(-2, -1))
+    found: NDArray[np.float32] = np.maximum(whole, regions.max(axis=(-2, -1)) / LOCAL)
+    return found

@@ -39,7 +39,16 @@ def reasons(report: ReportInput) -> tuple[Reason, ...]:
 
 def _unlike(report: ReportInput) -> Iterable[Caveat]:
     found = report.agreement
-    if found is not None and not found.agrees:
+    if found is None or found.agrees:
+        return
+    if found.left_unseen:
+        yield Caveat(
+            "Parts of what was encoded were not looked at",
+            f"{number(found.left_unseen)} of {number(found.frames_compared)} frames look unlike "
+            "anything that was looked at around them, and could not be looked at when that was "
+            "found.",
+        )
+    else:
         yield Caveat(
             "What was encoded may not be what was screened",
             f"Screening decoded {number(found.frames_screened)} frames of the source, the encode"
