@@ -115,7 +115,7 @@ class Flows:
         """Encode; then look at what nobody saw before, and stop if it is not to be published."""
         poster_at = poster_time(known.screening)
         facts = only_screened(known.facts, known.screening.sound)
-        tracks = encode_tracks(run, steps, facts, self._workshop.encoders())
+        tracks = encode_tracks(run, steps, facts, self._workshop.encoders(), known.screening)
         receipts = tracks.receipts
         compared = run.step(
             steps, Step.COMPARE, Compared, lambda: compare_pictures(run, known.screened, receipts)

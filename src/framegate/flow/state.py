@@ -53,7 +53,6 @@ class Step(StrEnum):
 
 FROM_WORK = frozenset(
     {
-        Step.PLAN,
         Step.DECIDE,
         Step.COMPARE,
         Step.DECIDE_AGAIN,
