@@ -15,6 +15,10 @@ class AudioCodec(StrEnum):
     OPUS = "opus"
 
 
+FRAME_SAMPLES = {AudioCodec.AAC: 1024, AudioCodec.OPUS: 960}
+"""Samples that one packet holds; Opus: 20 ms."""
+
+
 class LoudnessMode(StrEnum):
     """What is done about loudness."""
 

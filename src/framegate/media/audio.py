@@ -14,17 +14,21 @@ from av.audio.stream import AudioStream
 
 from framegate.domain import codec
 from framegate.domain.encoding import AudioDone, AudioWork
-from framegate.domain.sound import AudioCodec
+from framegate.domain.sound import FRAME_SAMPLES, AudioCodec
 from framegate.errors import Undecodable
 from framegate.media.audio_stream import LAYOUTS, sound
 from framegate.media.container import Tally, open_source
-from framegate.media.join import MOVFLAGS
 from framegate.media.writing import output
 from framegate.security.sandbox import Call
 
 ENCODERS = {AudioCodec.AAC: "aac", AudioCodec.OPUS: "libopus"}
-BLOCK = {AudioCodec.AAC: 1024, AudioCodec.OPUS: 960}  # samples of a frame; Opus: 20 ms
 REPORT_FRAMES = 500
+
+MOVFLAGS = "dash+delay_moov+skip_sidx+skip_trailer"
+"""As for the picture (`media.join`), but with fragments by time: every packet of sound is a
+keyframe, and a fragment for each would make the muxer remember an hour in 60 MB."""
+
+FRAGMENT_US = "4000000"
 
 codec.prepare(AudioWork, AudioDone)
 
@@ -41,7 +45,7 @@ def encode(call: Call) -> dict[str, Any]:
     count = 0
     with (
         open_source(call.fd("source"), max_pixels=work.max_pixels) as source,
-        output(call.fd("out"), "mp4", movflags=MOVFLAGS) as target,
+        output(call.fd("out"), "mp4", movflags=MOVFLAGS, frag_duration=FRAGMENT_US) as target,
     ):
         stream = cast("AudioStream", target.add_stream(ENCODERS[kind], rate=audio.sample_rate))
         context = stream.codec_context
@@ -55,12 +59,12 @@ def encode(call: Call) -> dict[str, Any]:
         else:
             context.format = "flt"  # libopus' own
         stream.metadata["language"] = audio.language
-        for frame in sound(source, work, BLOCK[kind], tally, work.levelling):
+        for frame in sound(source, work, FRAME_SAMPLES[kind], tally, work.levelling):
             for packet in stream.encode(frame):
                 count += 1
                 target.mux_one(packet)
                 if count % REPORT_FRAMES == 0:
-                    call.emit({"samples": count * BLOCK[kind]})
+                    call.emit({"samples": count * FRAME_SAMPLES[kind]})
         if not tally.frames:
             raise Undecodable("The audio track cannot be decoded")
         for packet in stream.encode(None):

@@ -22,6 +22,7 @@ from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, 
 from framegate.domain.layout import POSTER, PREVIEW, SPRITES, THUMBNAILS
 from framegate.domain.media import decoder_pixels
 from framegate.domain.package import Stills
+from framegate.domain.sound import FRAME_SAMPLES, AudioCodec
 from framegate.domain.stills import PosterWork, PreviewWork, ThumbnailWork
 from framegate.errors import Internal
 from framegate.security.sandbox.call import FrameHeader
@@ -217,7 +218,8 @@ def _preview(
             size += audio.size_bytes
             # a second to spare: priming and padding
             seconds = video.frames / video.rendition.frame_rate + 1
-            packets = int(seconds * audio.audio.sample_rate / 1024) + 1
+            frame = FRAME_SAMPLES[AudioCodec(audio.audio.codec)]
+            packets = int(seconds * audio.audio.sample_rate / frame) + 1
         fds["out"] = _open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, stack)
         context.sandbox.run(
             PREVIEW_TASK,
