@@ -135,7 +135,11 @@ def _facts_table(facts: MediaFacts) -> Table:
             video.colour.range_claimed or "-",
             "full" if video.colour.full_range else "limited",
         ),
-        ("scan", video.field_order_claimed.value, f"{video.interlaced_measured:.0%} interlaced"),
+        (
+            "scan",
+            video.field_order_claimed.value,
+            f"{video.field_order_measured.value}, {video.interlaced_measured:.0%} interlaced",
+        ),
         ("dynamic range", "", video.hdr.value),
         ("start", "", _seconds(video.start)),
     ]

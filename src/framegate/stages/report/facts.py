@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from framegate.domain.languages import english_name
-from framegate.domain.media import Colour, MediaFacts, VideoFacts
+from framegate.domain.media import Colour, FieldOrder, MediaFacts, Telecine, VideoFacts
 from framegate.domain.sound import AudioPurpose
 from framegate.stages.report.words import (
     NOT_SAID,
@@ -96,13 +96,23 @@ def _video(video: VideoFacts) -> Iterable[Row]:
     yield Row(
         "Scan",
         video.field_order_claimed,
-        f"{percent(video.interlaced_measured)} of probed frames interlaced"
-        if video.interlaced_measured
-        else "progressive",
+        _scan(video),
     )
     yield Row("Colour", _colour_claimed(video.colour), _colour_used(video.colour))
     yield Row("Dynamic range", "", f"{video.hdr.upper()}, {video.bit_depth} bit, {video.chroma}")
     yield Row("Keyframes", "", number(len(video.keyframes)))
+
+
+def _scan(video: VideoFacts) -> str:
+    if video.telecine is Telecine.PICTURES:
+        return "film with 3:2 pulldown"
+    if video.telecine is Telecine.FLAGS:
+        return "film with flags that repeat fields"
+    order = video.field_order_measured
+    if order is FieldOrder.UNKNOWN and not video.interlaced_measured:
+        return "too little moves to tell"
+    share = percent(video.interlaced_measured)
+    return f"{order}, {share} of frames interlaced" if video.interlaced_measured else str(order)
 
 
 def _turned(video: VideoFacts) -> str:
