@@ -20,13 +20,15 @@ from framegate.domain.layout import MEDIA, PACKAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import VmafMode
 from framegate.domain.package import Packaged, Stills, TrackKind
+from framegate.domain.screening import Screening
 from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
 from framegate.jobs import Answer, Steps
-from framegate.stages.encode import encode, hardware, ladder
+from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.audio import encode_audio
 from framegate.stages.encode.package import package
 from framegate.stages.encode.proof import prove
 from framegate.stages.encode.stills import make_stills
+from framegate.stages.encode.trial import make_plan
 from framegate.storage.local import WorkLost, require_same
 
 
@@ -44,10 +46,16 @@ def encode_tracks(
     steps: Steps,
     facts: MediaFacts,
     encoders: Encoders,
+    screening: Screening | None = None,
 ) -> Tracks:
     """Plan, and encode all that the plan names; each step can be resumed, chunks singly."""
     hardware.require(encoders, run.options.encode.codec)
-    plan = run.step(steps, Step.PLAN, EncodePlan, lambda: ladder.plan(facts, run.options.encode))
+    plan = run.step(
+        steps,
+        Step.PLAN,
+        EncodePlan,
+        lambda: make_plan(run.context, run.source, facts, run.options.encode, screening),
+    )
     audio = run.step(steps, Step.AUDIO, AudioTracks, lambda: _audio(run, facts, plan))
     return Tracks(plan, audio, _chunks(run, steps, facts, plan, encoders))
 
