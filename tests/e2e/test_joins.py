@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page
 
 import encoded
 import players
-from framegate.domain.ladder import EncodeOptions, EncodePlan, LadderMode, VideoCodec
+from framegate.domain.ladder import EncodeOptions, EncodePlan, VideoCodec
+from framegate.domain.pertitle import LadderMode
 from framegate.domain.sound import AudioCodec
 from framegate.security.sandbox.host import ForkServer
 from framegate.testing.clips import BITS, ClipSpec, Tone, make_clip

@@ -113,6 +113,13 @@ def test_without_audio(tmp_path: Path, rate: Fraction, frames: int) -> None:
     assert bool(packaged.warnings) == (frames < plan.grid.segment_frames)
 
 
+def test_priming_longer_than_a_frame_is_not_a_late_start(tmp_path: Path) -> None:
+    """AAC's priming lasts 21 ms, a frame at 60 fps 17 ms."""
+    plan, packaged, _ = build(tmp_path, Fraction(60), 300, audio=1)
+    assert [track.name for track in packaged.tracks] == ["360p", "180p", "audio0"]
+    assert plan.grid.frame_rate == 60
+
+
 def test_a_planned_track_that_could_not_be_decoded_is_left_out(tmp_path: Path) -> None:
     plan, videos, audios = tracks.make(tmp_path, Fraction(25), 50, audio=2)
     done = package(tracks.context(tmp_path), plan, videos, audios[:1], tmp_path / "out")
