@@ -330,8 +330,10 @@ def test_what_is_done_to_the_sound_is_said(facts: MediaFacts) -> None:
     made = plan(replace(facts, audio=tracks), EncodeOptions())
     told = [note for note in made.notes if note.startswith("Sound")]
     assert told == [
-        "Sound, English: 5.1(side) to stereo (ITU-R BS.775, without the low-frequency channel),"
-        " and 5.1",
+        (
+            "Sound, English: 5.1(side) to stereo (ITU-R BS.775, without the low-frequency"
+            " channel), and 5.1"
+        ),
         "Sound, Audio 3: 96 kHz to 48 kHz",
         "Sound, French: mono to stereo, the same on both sides",
     ]

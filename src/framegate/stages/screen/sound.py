@@ -89,8 +89,8 @@ def _of_track(seen: Seen, track: AudioFacts, *, several: bool) -> Seen:
     """The same with the track's number in it, and in words where there are several."""
 
     def run(each: AnalyserRun) -> AnalyserRun:
-        reason = f"track {track.index}: {each.reason}" if several and each.reason else each.reason
-        return replace(each, track=track.index, reason=reason)
+        said = (f"track {track.index}" if several else "", each.reason)
+        return replace(each, track=track.index, reason=": ".join(filter(None, said)))
 
     return replace(
         seen,
