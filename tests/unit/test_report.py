@@ -20,6 +20,7 @@ from PIL import Image
 from framegate.domain.captions import Captions
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import AudioRendition, Change
+from framegate.domain.pertitle import TitleLadder
 from framegate.domain.policy import Action, Policy, Reason
 from framegate.domain.policy_file import load_policy
 from framegate.domain.report import ReportInput
@@ -28,6 +29,7 @@ from framegate.errors import OutputNotWritable
 from framegate.stages.report import write_report
 from framegate.stages.report.evidence import BLUR_PX, blurred, contact_sheet, sensitive_samples
 from framegate.stages.report.facts import rows
+from framegate.stages.report.page import render
 from framegate.stages.report.timeline import build
 from framegate.stages.report.write import report_document, schemas, verdict_document
 from framegate.testing.reports import asset, media_facts, report, screening, write_previews
@@ -344,3 +346,14 @@ def test_the_timeline_stays_inside_its_lane() -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, full: ReportInput) -> None:
     with pytest.raises(OutputNotWritable):
         write_report(tmp_path / "missing", full)
+
+
+def test_the_page_says_how_the_ladder_was_fitted(full: ReportInput) -> None:
+    page = render(full)
+    assert "2 trial encodes of 2 short stretches" in page
+    assert "1080p 4.1 Mbit/s and VMAF 94.2." in page
+    assert "480p was left out: other sizes look better for the same bitrate." in page
+    assert full.plan is not None
+    skipped = replace(full.plan, title=TitleLadder(skipped="the video is too short"))
+    assert "of this size: the video is too short." in render(replace(full, plan=skipped))
+    assert "trial encodes" not in render(replace(full, plan=replace(full.plan, title=None)))

@@ -47,6 +47,7 @@ from framegate.domain.media import (
     Rotation,
     VideoFacts,
 )
+from framegate.domain.pertitle import LeftOut, Prediction, Stretch, TitleLadder, TrialPoint
 from framegate.domain.policy import Decision, Policy, Verdict
 from framegate.domain.report import PackageInfo, Protection, ReportInput, StageTiming
 from framegate.domain.screening import Screening
@@ -318,6 +319,15 @@ def _plan(seconds: int) -> EncodePlan:
         audio=(AudioRendition("en", 1, "aac", 128_000, 48000, 2, "en", "English"),),
         grid=Grid(RATE, frames, 60, 120),
         chunks=(Chunk(0, 0, frames // 240 * 120), Chunk(1, frames // 240 * 120, frames // 2)),
+        title=TitleLadder(
+            stretches=(Stretch(240, 16), Stretch(480, 16)),
+            points=(
+                TrialPoint("1080p", 1920, 1080, 19.0, 5_200_000, 96.1),
+                TrialPoint("1080p", 1920, 1080, 28.0, 1_700_000, 88.3),
+            ),
+            predictions=(Prediction("1080p", 21.0, 4_100_000, 94.2),),
+            left_out=(LeftOut("480p", "other sizes look better for the same bitrate"),),
+        ),
     )
 
 
