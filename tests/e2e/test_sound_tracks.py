@@ -2,25 +2,21 @@
 and Opus to the last second.
 """
 
-import http.server
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from av.stream import Disposition
-from playwright.sync_api import Browser, Page, sync_playwright
-from tests.conftest import missing
-from tests.e2e.test_playback import FLAGS, PATIENCE_MS, PLAYERS, Handler
+from playwright.sync_api import Browser, Page
 
 import encoded
 from framegate.domain.ladder import EncodeOptions
 from framegate.domain.sound import AudioCodec
 from framegate.testing.sandbox import InProcessSandbox
+from players import PATIENCE_MS, PLAYERS, chromium, served
 from soundtracks import Track, film
 
 pytestmark = pytest.mark.e2e
@@ -31,12 +27,8 @@ TRACKS = (
     Track(language="eng", purpose=Disposition.comment),
 )
 NAMES = ["English", "German", "English (commentary)"]
-CHOICES = {
-    ("hls", "audio"): NAMES,
-    ("hls", "surround"): NAMES,
-    ("dash", "audio"): [*NAMES, "English 5.1"],
-    ("dash", "surround"): [*NAMES, "English 5.1"],
-}
+IN_DASH = [*NAMES, "English 5.1"]  # which has no groups
+GROUPED = ("hls.js", "Shaka on HLS")
 
 PAGE = """<!doctype html><meta charset="utf-8"><video id="v" muted></video>
 <script src="player.js"></script><script>
@@ -49,8 +41,20 @@ window.watch = () => ({at: video.currentTime, length: video.duration, faults,
   sound: video.webkitAudioDecodedByteCount, names: names(), now: now()});
 </script>"""
 
+_SHAKA = """
+shaka.polyfill.installAll();
+const player = new shaka.Player();
+player.addEventListener('error', (event) => out('shaka ' + event.detail.code));
+player.configure({preferredAudio: [{channelCount: group == 'surround' ? 6 : 2}]});
+player.attach(video).then(() => player.load('MANIFEST')).then(() => video.play(), out);
+const names = () => [...new Set(player.getAudioTracks().map((track) => track.label))];
+const now = () => {
+  const track = player.getAudioTracks().find((track) => track.active);
+  return track ? track.label + ' in ' + track.channelsCount : '';
+};
+"""
 START = {
-    "hls": """
+    "hls.js": """
 const player = new Hls({enableWorker: false});
 player.on(Hls.Events.ERROR, (_, data) => out(data.type + ' ' + data.details));
 player.on(Hls.Events.MANIFEST_PARSED, () => {
@@ -61,9 +65,12 @@ player.on(Hls.Events.MANIFEST_PARSED, () => {
 player.loadSource('package/hls/master.m3u8');
 player.attachMedia(video);
 const names = () => player.audioTracks.map((track) => track.name);
-const now = () => (player.audioTracks[player.audioTrack] || {url: ''}).url.split('/').pop();
+const now = () => {
+  const track = player.audioTracks[player.audioTrack];
+  return track ? track.name + ' in ' + track.channels : '';
+};
 """,
-    "dash": """
+    "dash.js": """
 const player = dashjs.MediaPlayer().create();
 player.on('error', (event) => out(JSON.stringify(event.error)));
 player.on('streamInitialized', () => { if (group == 'surround') player.setCurrentTrack(
@@ -73,15 +80,11 @@ const label = (track) => track.labels[0].text;
 const names = () => player.isReady() ? player.getTracksFor('audio').map(label) : [];
 const now = () => {
   const track = player.isReady() && player.getCurrentTrackFor('audio');
-  return track ? label(track) : '';
+  return track ? label(track) + ' in ' + track.audioChannelConfiguration[0].value : '';
 };
 """,
-}
-PLAYING = {
-    ("hls", "audio"): "audio-1-eng.m3u8",
-    ("hls", "surround"): "audio-1-eng-surround.m3u8",
-    ("dash", "audio"): "English",
-    ("dash", "surround"): "English 5.1",
+    "Shaka on HLS": _SHAKA.replace("MANIFEST", "package/hls/master.m3u8"),
+    "Shaka on DASH": _SHAKA.replace("MANIFEST", "package/dash/manifest.mpd"),
 }
 
 
@@ -95,19 +98,14 @@ class Site:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        missing("Chromium (Debian package `chromium`)")
-    for name in START:
-        if not PLAYERS[name].is_file():
-            missing(f"{PLAYERS[name].name} (run `npm ci` in tests/e2e)")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()
 
 
-@pytest.fixture(scope="module", params=list(AudioCodec))
+@pytest.fixture(
+    scope="module",
+    params=[AudioCodec.OPUS, pytest.param(AudioCodec.AAC, marks=pytest.mark.slow)],
+)
 def site(
     request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
@@ -116,15 +114,8 @@ def site(
     source = film(folder / "film.mkv", TRACKS, seconds=9)
     options = EncodeOptions(preset="ultrafast", audio_codec=request.param)
     encoded.encode(InProcessSandbox(), source, folder, options, proof=False)
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Handler, directory=str(folder))
-    )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Site(folder, f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(folder) as url:
+        yield Site(folder, url)
 
 
 def wait(page: Page, condition: str) -> dict[str, Any]:
@@ -148,11 +139,14 @@ def test_tracks_are_offered_and_heard(
     page = browser.new_page()
     try:
         page.goto(f"{site.url}/index.html")
-        first = wait(page, f"now.at > 0.5 && now.now == '{PLAYING[player, group]}'")
-        assert first["names"] == CHOICES[player, group]
+        expected = "English in 2"
+        if group == "surround":
+            expected = "English in 6" if player in GROUPED else "English 5.1 in 6"
+        first = wait(page, f"now.at > 0.5 && now.now == '{expected}'")
+        assert first["names"] == (NAMES if player in GROUPED else IN_DASH)
         page.evaluate("video.currentTime = video.duration - 0.5; video.play()")
         last = wait(page, "now.at > now.length - 0.001")
-        assert last["now"] == PLAYING[player, group]
+        assert last["now"] == expected
         assert last["sound"] > first["sound"] > 0
     finally:
         page.close()
