@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 import encoded as whole
 import footage
 import tracks
-from framegate.domain.ladder import EncodeOptions, EncodePlan, VideoCodec
+from framegate.domain.ladder import EncodedRendition, EncodeOptions, EncodePlan, VideoCodec
+from framegate.domain.layout import VIDEO
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.encode import ladder
 from framegate.stages.encode.encode import encode_chunk, join_rendition
 from framegate.stages.encode.hardware import encoders
+from framegate.stages.encode.stills import make_stills
 from framegate.stages.probe import probe
 from oddities import CORNERS, ODDITIES, Oddity
 
@@ -44,15 +46,20 @@ def sandbox() -> Iterator[ForkServer]:
         yield server
 
 
-def encoded(sandbox: ForkServer, source: Path, work: Path) -> tuple[MediaFacts, EncodePlan, Path]:
-    """Facts, plan and the joined track of the largest rung."""
+LARGEST = slice(-1, None)
+
+
+def encoded(
+    sandbox: ForkServer, source: Path, work: Path, rungs: slice = LARGEST
+) -> tuple[MediaFacts, EncodePlan, Path]:
+    """Facts, plan of one rung, and its joined track."""
     context = replace(tracks.context(work), sandbox=sandbox)
     fd = os.open(source, os.O_RDONLY)
     try:
         size = source.stat().st_size
         facts = probe(context, fd, name=source.name, size_bytes=size, limits=SourceLimits())
         plan = ladder.plan(facts, EncodeOptions(crf_offset=-10))
-        plan = replace(plan, renditions=plan.renditions[-1:])
+        plan = replace(plan, renditions=plan.renditions[rungs])
         found = encoders(sandbox)
         receipts = [
             encode_chunk(context, fd, facts, plan, chunk, source_sha256="0" * 64, encoders=found)
@@ -173,3 +180,20 @@ def test_low_rungs_of_a_fast_source_cut_at_the_same_instants(
 
 
 FAST_CLIP = "bigbuckbunny.mp4"
+
+
+def test_a_ladder_of_low_rungs_alone_has_its_poster(
+    sandbox: ForkServer, clips: Path, tmp_path: Path
+) -> None:
+    """A plan may leave the larger rungs out: the grid still is of the fast rate."""
+    small = [frame.reformat(768, 432) for frame in footage.pictures_of(clips / FAST_CLIP, 60)]
+    source = footage.write(tmp_path / "fast.mp4", small, rate=Fraction(50))
+    context = replace(tracks.context(tmp_path), sandbox=sandbox)
+    _, plan, _ = encoded(sandbox, source, tmp_path, rungs=slice(0, 1))
+    (low,) = plan.renditions
+    assert (low.frame_rate, plan.grid.frame_rate) == (25, 50)
+    path = tmp_path / VIDEO / f"{low.name}.mp4"
+    made = EncodedRendition(low, str(path), "", path.stat().st_size, 1, 1, 30)
+    for at in (Fraction(0), Fraction(51, 50), Fraction(119, 100)):
+        stills = make_stills(context, plan, [made], [], tmp_path, poster_at=at)
+        assert (tmp_path / stills.poster).stat().st_size > 1000

@@ -27,6 +27,7 @@ class PosterWork:
     width: int
     height: int
     max_pixels: int
+    step: int = 1  # `Rendition.step` of the one that it is taken from
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def poster(call: Call) -> dict[str, Any]:
     work = codec.load(PosterWork, call.request)
     span = (work.frame, work.frame + 1)
     for number, frame in frames_within(
-        call.fd("video"), work.grid, [span], max_pixels=work.max_pixels
+        call.fd("video"), work.grid, [span], max_pixels=work.max_pixels, step=work.step
     ):
         pixels = _rgb(VideoReformatter(), frame, work.width, work.height)
         call.put_frame(pixels, {"frame": number})

@@ -177,7 +177,8 @@ def _poster(
 ) -> Pixels:
     width, height = fit(video.rendition, long_side=POSTER_LONG_SIDE)
     frame = min(max(0, int(at * plan.grid.frame_rate)), plan.grid.frames - 1)
-    work = PosterWork(plan.grid, frame, width, height, _bound(video))
+    step = video.rendition.step(plan.grid)
+    work = PosterWork(plan.grid, frame // step * step, width, height, _bound(video), step)
     found: list[Pixels] = []
     _frames(context, POSTER_TASK, work, video, lambda _, pixels: found.append(pixels))
     if not found:
