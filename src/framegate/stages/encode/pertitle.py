@@ -1,7 +1,8 @@
 """Fit the ladder to its video: of the sizes and CRFs tried, those that pay. Pure.
 
 1. The **top rung** is to have VMAF 93 to 95: below, the loss shows; above, bits buy nothing that
-   anybody sees. A smaller size takes its place where that has as much for at least `TOP_GAIN` less.
+   anybody sees. A smaller size takes its place where that has as much for at least `TOP_GAIN` less, and as many
+   pictures a second.
 2. **Below it** a size is kept where it is on the convex hull of all sizes (VMAF over log bitrate),
    give or take `NEAR`: there no other size looks better for the same bits. Each rung aims at a
    little less than half of the bitrate of the one above it.
@@ -98,7 +99,9 @@ def choose(renditions: Sequence[Rendition], points: Sequence[TrialPoint]) -> Cho
         )
     }
     curves = [_under_ceiling(by_name[each.name], each.maxrate) for each in renditions]
-    at, top = _top(curves)
+    # VMAF sees no motion: half of the pictures must not pass for as good
+    full = [each.frame_rate for each in renditions].index(renditions[-1].frame_rate)
+    at, top = _top(curves, full)
     left_out = [
         LeftOut(each.name, f"{renditions[at].name} looks as good for less")
         for each in renditions[at + 1 :]
@@ -192,11 +195,11 @@ def _under_ceiling(curve: Sequence[Operating], maxrate: int) -> tuple[Operating,
     return tuple(p for p in curve if p.bitrate <= FILLED * maxrate) or (curve[-1],)
 
 
-def _top(curves: Sequence[Sequence[Operating]]) -> tuple[int, Operating]:
-    """The top rung: its index and point."""
+def _top(curves: Sequence[Sequence[Operating]], least: int) -> tuple[int, Operating]:
+    """The top rung: its index, not under ``least``, and point."""
     best = [min(curve, key=lambda point: abs(point.vmaf - TOP_VMAF)) for curve in curves]
     at = len(best) - 1
-    for index in range(at - 1, -1, -1):
+    for index in range(at - 1, least - 1, -1):
         enough = best[index].vmaf >= min(TOP_RANGE[0], best[at].vmaf)
         if enough and best[index].bitrate <= (1 - TOP_GAIN) * best[at].bitrate:
             at = index
