@@ -1,5 +1,6 @@
 """What must hold of a fitted ladder, whatever the trials say."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -151,3 +152,15 @@ def test_nothing_lies_above_the_hull(found: list[tuple[int, float]]) -> None:
             if low.bitrate <= point.bitrate <= high.bitrate:
                 share = (point.log_rate - low.log_rate) / (high.log_rate - low.log_rate)
                 assert point.vmaf <= low.vmaf + share * (high.vmaf - low.vmaf) + 1e-6
+
+
+@settings(deadline=None)
+@given(ladders())
+def test_the_top_rung_shows_every_picture(
+    ladder: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...]],
+) -> None:
+    renditions, points = ladder
+    smallest = replace(renditions[0], frame_rate=Fraction(25, 2))
+    slow = (smallest, *renditions[1:])
+    chosen = choose(slow, points).rungs[-1].rendition
+    assert len(slow) == 1 or chosen != smallest.name

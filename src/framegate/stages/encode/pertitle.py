@@ -1,8 +1,8 @@
 """Fit the ladder to its video: of the sizes and CRFs tried, those that pay. Pure.
 
 1. The **top rung** is to have VMAF 93 to 95: below, the loss shows; above, bits buy nothing that
-   anybody sees. A smaller size takes its place where that has as much for at least `TOP_GAIN` less, and as many
-   pictures a second.
+   anybody sees. A smaller size takes its place where that has as much for at least `TOP_GAIN` less
+   and as many pictures a second.
 2. **Below it** a size is kept where it is on the convex hull of all sizes (VMAF over log bitrate),
    give or take `NEAR`: there no other size looks better for the same bits. Each rung aims at a
    little less than half of the bitrate of the one above it.
