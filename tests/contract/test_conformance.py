@@ -22,6 +22,7 @@ import pytest
 import xmlschema
 from numpy.typing import NDArray
 
+import caption_tracks
 import encoded
 import tracks
 from framegate.domain.ladder import EncodeOptions, EncodePlan, VideoCodec
@@ -104,6 +105,22 @@ def test_the_schema_refuses_another_order() -> None:
       </Representation></AdaptationSet></Period></MPD>"""
     with pytest.raises(xmlschema.XMLSchemaValidationError, match="Label"):
         xmlschema.XMLSchema(str(SCHEMA)).validate(mpd)
+
+
+def test_the_mpd_of_a_package_with_captions_is_valid(tmp_path: Path) -> None:
+    plan, videos, audios = tracks.make(tmp_path, Fraction(25), 100, audio=1, names=("180p",))
+    cues = [caption_tracks.cue(0.5, 1.5, "Good <evening> & welcome")]
+    captions = [
+        caption_tracks.made(tmp_path, "en", cues, language="en", label="English", default=True),
+        caption_tracks.made(tmp_path, "en-2", cues, language="en", hearing_impaired=True),
+        caption_tracks.made(tmp_path, "pt-BR", cues, language="pt-BR", forced=True),
+        caption_tracks.made(tmp_path, "other", cues),
+    ]
+    package(tracks.context(tmp_path), plan, videos, audios, tmp_path / "out", captions=captions)
+    mpd = tmp_path / "out/dash/manifest.mpd"
+    assert mpd.read_text().count('contentType="text"') == len(captions)
+    for schema in filter(None, (SCHEMA, ISO_SCHEMA)):
+        xmlschema.XMLSchema(str(schema)).validate(str(mpd))
 
 
 def test_every_segment_decodes_alone_and_alike(made: Made) -> None:

@@ -166,7 +166,9 @@ def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert browser.is_connected()
     folder = tmp_path_factory.mktemp("captions")
     plan, videos, audios = tracks.make(folder, RATE, FRAMES, names=("180p",))
-    package(tracks.context(folder), plan, videos, audios, folder / "package", captions(folder))
+    package(
+        tracks.context(folder), plan, videos, audios, folder / "package", captions=captions(folder)
+    )
     handler = functools.partial(Handler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

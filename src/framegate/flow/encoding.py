@@ -154,7 +154,7 @@ def _package(
         for picture in video.tracks:
             require_same(run.context.work / picture.path, picture.sha256)
     out = run.context.work / PACKAGE
-    return package(run.context, plan, video.tracks, audio.tracks, out, captions)
+    return package(run.context, plan, video.tracks, audio.tracks, out, captions=captions)
 
 
 def _join(run: Run, plan: EncodePlan, receipts: Receipts) -> VideoTracks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from av.packet import Packet, PacketSideData, packet_sidedata_type_from_literal
 from av.video.stream import VideoStream
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from framegate.domain.media import PQ_PEAK
 
 _PQ = 16  # H.273
-_SAID = "mastering_display_metadata"
+_SAID: Literal["mastering_display_metadata"] = "mastering_display_metadata"
 _BT2020 = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)  # red, green, blue, white
 _UNIT = 50_000  # of a chromaticity
 
@@ -37,7 +37,8 @@ def described(source: Iterable[Packet[Any]], stream: VideoStream) -> Iterator[Pa
     if context is None or int(context.color_trc) != _PQ or _SAID in context.coded_side_data:
         yield from source
         return
-    assumed = PacketSideData(packet_sidedata_type_from_literal(_SAID), len(ASSUMED))
+    side_data: Any = PacketSideData  # the stubs do not know how it is made
+    assumed = side_data(packet_sidedata_type_from_literal(_SAID), len(ASSUMED))
     assumed.update(ASSUMED)
     for packet in source:
         packet.set_sidedata(assumed)

@@ -70,6 +70,7 @@ def package(
     videos: Sequence[EncodedRendition],
     audios: Sequence[EncodedAudio],
     out: Path,
+    *,
     captions: Sequence[CaptionTrack] = (),
 ) -> Packaged:
     """Package finished tracks into ``out``, durably; whatever was there is gone.
