@@ -85,12 +85,14 @@ def read_captions(
             on_message=collected.hear,
         )
     done = codec.load(CaptionsDone, answer)
+    silent = {each.index for each in wanted}
     for name, why in done.refused:
         collected.cues.pop(name, None)
+        silent.discard(_position(name)[0])
         dropped.append(f"track {name.replace('.', ', ')}: {why}")
     if done.dtvcc_only:
         dropped.append("CEA-708 captions without CEA-608 ones beside them: not decoded")
-    tracks, empty = _tracks(context, facts, collected.cues, {each.index for each in wanted})
+    tracks, empty = _tracks(context, facts, collected.cues, silent)
     context.progress.end(STAGE, f"{len(tracks)} caption tracks")
     return Captions(tracks, (*dropped, *empty))
 

@@ -90,7 +90,7 @@ def in_mpd(text: str, tracks: Sequence[CaptionTrack]) -> str:
     """An MPD that has an adaptation set for each track."""
     for prefix, name in (("", manifests.DASH[1:-1]), ("xsi", _XSI)):
         ET.register_namespace(prefix, name)
-    root = ET.fromstring(text)  # noqa: S314 - written by the packager and mended by framegate
+    root = manifests.read_xml(text)
     period = root.find(f"{manifests.DASH}Period")
     if period is None:
         raise Internal("The DASH manifest cannot be used", "it has no period")
@@ -228,7 +228,7 @@ def _descriptor(parent: ET.Element, kind: str, scheme: str, value: str) -> None:
 
 
 def _sidecars(text: str) -> list[str]:
-    root = ET.fromstring(text)  # noqa: S314 - written by the packager and mended by framegate
+    root = manifests.read_xml(text)
     return [
         each.text or ""
         for representation in root.iter(f"{manifests.DASH}Representation")

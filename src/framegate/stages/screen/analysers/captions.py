@@ -28,7 +28,7 @@ _SMALL = frozenset(
         "why who it not would could because",
     )
 )
-_ENOUGH_WORDS = 20  # fewer say nothing about their language
+_ENOUGH_WORDS = 12  # fewer say nothing about their language
 _TAGGED, _UNTAGGED = 0.05, 0.10  # least share of small words
 
 
