@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from av.stream import Disposition
 from tests.contract.test_screen import Ear, look_at
@@ -20,6 +21,7 @@ from framegate.domain.layout import MASTER, MPD
 from framegate.domain.sound import AudioCodec, AudioPurpose
 from framegate.domain.span import Span
 from framegate.flow.state import Ending
+from framegate.media.audio_samples import to_mono
 from framegate.stages.encode.manifests import DASH, Variant, parse_master, read_xml
 from framegate.stages.screen.protocol import Looked, Panel, Sound
 from framegate.testing.sandbox import InProcessSandbox
@@ -128,6 +130,24 @@ def test_every_track_is_heard_and_findings_say_which(tmp_path: Path) -> None:
     assert found.signals.loudness_lufs == heard[2].loudness_lufs
 
 
+@pytest.mark.parametrize(
+    "gains",
+    [(1.0, -1.0), (0.0, 1.0), (0.0, 0.0, 0.0, 1.0, 0.0, 0.0)],
+    ids=["opposite phases", "one side", "low-frequency channel"],
+)
+def test_no_channel_hides_from_the_ear(gains: tuple[float, ...], tmp_path: Path) -> None:
+    """What a plain mix to mono would lose."""
+    seconds = np.arange(2 * 48_000) / 48_000
+    wave = 0.2 * np.sin(2 * np.pi * 440 * seconds)
+    sound = np.outer(gains, wave).astype(np.float32)
+    frames = [footage.grey(footage.numbered(n, 64, 64)) for n in range(50)]
+    source = footage.write(tmp_path / "film.mkv", frames, sound=sound)
+    ear = Ear()
+    look_at(source, tmp_path / "work", Panel(audio=(ear,)))
+    heard = np.concatenate([block for _, block in ear.blocks])
+    assert np.abs(heard[1000:-1000]).max() == pytest.approx(0.2, abs=0.02)
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring.Application]:
     home = tmp_path_factory.mktemp("desk")
@@ -172,3 +192,10 @@ def test_purposes_are_read_from_the_source(tmp_path: Path) -> None:
         AudioPurpose.COMMENTARY,
         AudioPurpose.DESCRIPTION,
     ]
+
+
+def test_what_is_no_number_is_silence_to_the_ear() -> None:
+    sound = np.array([[np.nan, np.inf], [3e38, 3e38], [0.5, 0.5]], np.float32)
+    mono = to_mono(sound)
+    assert np.isfinite(mono).all()
+    assert mono[2] == 0.5

@@ -245,3 +245,52 @@ def test_over_a_jump_of_the_timestamps_picture_and_sound_stay_together(
     assert made is not None
     sound, _ = heard(tmp_path / made.path)
     assert onsets(sound) == pytest.approx([0.6, 42.0], abs=0.04)
+
+
+def test_channels_that_change_half_way_are_mixed_as_they_come(tmp_path: Path) -> None:
+    """Broadcasts go from 5.1 to stereo to mono and back."""
+    parts = (("5.1", 500), ("stereo", 700), ("mono", 900))
+    path = tmp_path / "film.ts"
+    with av.open(str(path), "w") as out:
+        picture = out.add_stream("libx264", rate=25, options={"bf": "0"})
+        picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
+        track = out.add_stream("ac3", rate=RATE)
+        track.layout = "5.1"
+        for number in range(25 * 2 * len(parts)):
+            frame = footage.grey(footage.numbered(number, 64, 64))
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(picture.encode(frame))
+        out.mux(picture.encode(None))
+        at = 0
+        for data in (packet for layout, hertz in parts for packet in ac3(layout, hertz, 2)):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = track, Fraction(1, RATE)
+            packet.pts = packet.dts = at
+            packet.duration = 1536
+            out.mux(packet)
+            at += 1536
+    facts = footage.facts_of(path)
+    plan = make_plan(facts, EncodeOptions())
+    assert [track.channels for track in plan.audio] == [2, 6]
+    for audio_plan in plan.audio:
+        made = run(path, facts, replace(plan, audio=(audio_plan,)), tmp_path)
+        assert made is not None
+        sound, _ = heard(tmp_path / made.path)
+        for part, (_, hertz) in enumerate(parts):
+            middle = sound[:2, round((2 * part + 0.75) * RATE) :][:, : RATE // 2]
+            assert (np.abs(np.fft.rfft(middle)).argmax(axis=1) * 2 == hertz).all()
+
+
+def ac3(layout: str, hertz: int, seconds: int) -> list[bytes]:
+    """Frames of a tone in every channel."""
+    context = av.CodecContext.create("ac3", "w")
+    context.sample_rate, context.layout, context.format = RATE, layout, "fltp"
+    context.time_base = Fraction(1, RATE)
+    packets = []
+    for at in range(0, seconds * RATE, 1536):
+        wave = 0.1 * np.sin(2 * np.pi * hertz * np.arange(at, at + 1536) / RATE)
+        block = np.tile(wave.astype(np.float32), (context.layout.nb_channels, 1))
+        frame = av.AudioFrame.from_ndarray(block, "fltp", layout)
+        frame.sample_rate, frame.pts, frame.time_base = RATE, at, Fraction(1, RATE)
+        packets += context.encode(frame)
+    return [bytes(packet) for packet in (*packets, *context.encode(None))]

@@ -4,6 +4,9 @@ Request: ``index``, ``start`` (PTS of the video's first presented frame, seconds
 ``sound`` (whether blocks are wanted), ``max_pixels``. Messages: ``{"silence": [[start, end]]}``,
 seconds as fractions from ``start``. Blocks in the ring: mono float32 at 16 kHz, as bytes in the
 shape (1, bytes, 1), with ``{"start": seconds}``. Answer: see `decode`.
+
+Mono is what a viewer hears, whatever the channels do to one another: their mean, and wherever that
+is much quieter than one of them (opposite phases cancel out, a lone channel drowns) that channel.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ from framegate.security.sandbox.call import Call
 SOUND_RATE = 16_000  # Hz
 BLOCK_S = 30
 _BLOCK = BLOCK_S * SOUND_RATE  # samples
+_WINDOW = SOUND_RATE // 2  # samples over which channels are compared
+_DROWNED = 3.0  # a channel's energy over the mean's; two unlike channels have 2, a lone one 4
+_LOUDEST = 8.0  # full scale is 1
 _JUMP = Fraction(1, 10)  # s: a longer hole or overlap starts a new block
 _SILENCES = 500  # a message
 
@@ -112,7 +118,7 @@ class _Track:
         layout = (frame.sample_rate, frame.format.name, frame.layout.name)
         if self._resampler is None or jumped or layout != self._layout:
             self.finish()
-            self._resampler = AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
+            self._resampler = AudioResampler(format="flt", layout=frame.layout, rate=SOUND_RATE)
             self._layout = layout
             self._block_at = at - self._start
         self._keep(self._resampler.resample(frame))
@@ -126,9 +132,9 @@ class _Track:
 
     def _keep(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
-            part = np.array(frame.to_ndarray().reshape(-1), np.float32)
+            part = np.array(frame.to_ndarray().reshape(-1, frame.layout.nb_channels), np.float32)
             self._parts.append(part)
-            self._held += part.size
+            self._held += len(part)
         while self._held >= _BLOCK:
             self._send(_BLOCK)
 
@@ -136,9 +142,24 @@ class _Track:
         if not samples:
             return
         sound = np.concatenate(self._parts)
-        block, rest = sound[:samples], sound[samples:]
-        self._parts, self._held = ([rest] if rest.size else []), rest.size
+        block, rest = to_mono(sound[:samples]), sound[samples:]
+        self._parts, self._held = ([rest] if len(rest) else []), len(rest)
         at, self._block_at = self._block_at, self._block_at + Fraction(samples, SOUND_RATE)
         self._call.put_frame(
             np.ascontiguousarray(block).view(np.uint8).reshape(1, -1, 1), {"start": str(at)}
         )
+
+
+def to_mono(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(samples, channels) to (samples,), so that nothing of any channel is lost."""
+    # a hostile file can decode to NaN, and to numbers whose squares are too big
+    sound = np.nan_to_num(sound, posinf=_LOUDEST, neginf=-_LOUDEST).clip(-_LOUDEST, _LOUDEST)
+    mono = sound.mean(axis=1, dtype=np.float32)
+    for first in range(0, len(sound), _WINDOW):
+        part = sound[first : first + _WINDOW]
+        energies = np.square(part, dtype=np.float64).sum(axis=0)
+        loudest = int(energies.argmax())
+        mean = np.square(mono[first : first + _WINDOW], dtype=np.float64).sum()
+        if energies[loudest] > _DROWNED * mean:
+            mono[first : first + _WINDOW] = part[:, loudest]
+    return mono
