@@ -21,8 +21,13 @@ from typing import Any
 import av
 import pytest
 
+import footage
+
 LOOPS = 17  # of a 4-second clip: 68 s, so three chunks of 24 to 32 s at 10 frames a second
-STAGES = ("ingest", "probe", "screen", "decide", "encode", "proof", "package", "stills", "publish")
+STAGES = (
+    *("ingest", "probe", "screen", "decide", "plan", "encode"),
+    *("proof", "package", "stills", "publish"),
+)
 
 
 @dataclass(frozen=True)
@@ -244,3 +249,22 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["compare", "look-again", "decide-again", "package"])
+def test_killed_around_the_second_look_the_next_run_goes_on(
+    tmp_path: Path, clips: Path, stage: str
+) -> None:
+    video = tmp_path / "spliced.mp4"
+    footage.spliced(clips, video)
+    bench = Bench(tmp_path, video)
+    bench.kill_at_start_of(stage)
+    assert not bench.out.exists() or not list(bench.out.glob("[!.]*")), "published unseen"
+    result = bench.finish()
+    assert (result["status"], result["resumed"]) == ("published", True)
+    assert result["agreement"]["looked_again"] == 1
+    (package,) = bench.out.iterdir()
+    first, second = json.loads((package / "report.json").read_text())["decisions"]
+    assert (first["note"] == "", second["note"] == "") == (True, False)
+    assert bench.finish()["already_done"] is True

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
@@ -81,6 +82,7 @@ class Watched:
             Imprints.unpack((self.context.work / each.imprints.path).read_bytes())
             for each in receipts
         ]
+        self.files = [file.path for each in receipts for file in each.files]
         self.encoded = Imprints(
             np.concatenate([part.pts for part in parts]),
             np.concatenate([part.codes for part in parts]),
@@ -193,6 +195,26 @@ def test_every_layout_of_pixels_is_compared(
     clip = Watched(sandbox, path, work, cut=FRAMES)
     assert clip.found.frames == 24
     assert 10 in clip.sampled | clip.looks
+    clip.close()
+
+
+def test_a_second_picture_at_the_same_time_is_not_shown(
+    sandbox: ForkServer, base: list[VideoFrame], foreign: list[VideoFrame], tmp_path: Path
+) -> None:
+    """Screening takes the first of two frames with one timestamp; so must the encode."""
+    frames = [*base[:11], foreign[1], *base[11:24]]
+    pts = [*range(11), 10, *range(11, 24)]
+    path = footage.write(
+        tmp_path / "clip.mkv", map(footage.again, frames), encoder="ffv1", pts=pts
+    )
+    (tmp_path / "work").mkdir()
+    clip = Watched(sandbox, path, tmp_path / "work", cut=FRAMES)
+    assert clip.found == Comparison(24, 0)
+    with av.open(str(clip.context.work / clip.files[0])) as chunk:
+        shown = [frame.to_ndarray(format="gray") for frame in chunk.decode(video=0)]
+    assert len(shown) == 24
+    plain = base[10].reformat(shown[10].shape[1], shown[10].shape[0], "gray").to_ndarray()
+    assert np.abs(shown[10].astype(int) - plain).mean() < 8
     clip.close()
 
 

@@ -57,3 +57,7 @@ def test_the_report_says_so_when_they_disagree() -> None:
         told = caveats(replace(whole, agreement=found))
         assert bool(told) is not agrees
     assert "may not be what was screened" in told[0].title
+    unseen = Agreement(1234, 1234, 0, exact=True, agrees=False, frames_compared=9, left_unseen=2)
+    (caveat,) = caveats(replace(whole, agreement=unseen))
+    assert "were not looked at" in caveat.title
+    assert "2 of 9 frames" in caveat.words

@@ -165,6 +165,15 @@ def test_a_truncated_file_is_told_not_judged() -> None:
     assert "62%" in verdict.reasons[0].words
 
 
+@pytest.mark.parametrize(("frames", "action"), [(0, Action.ALLOW), (3, Action.REVIEW)])
+def test_frames_that_stayed_unseen_go_to_a_person(frames: int, action: Action) -> None:
+    base = screening(samples=8)
+    unseen = replace(base, findings=(), coverage=replace(base.coverage, unseen_frames=frames))
+    verdict = decide(unseen, media_facts(), Policy("p", "7", "f" * 64, (), ()))
+    assert verdict.action is action
+    assert bool(verdict.reasons) is bool(frames)
+
+
 def test_spans_are_merged_over_gaps_without_a_look() -> None:
     spans = [Span(Fraction(s), Fraction(e)) for s, e in ((5, 6), (0, 1), (1, 2), (4, 5))]
     rule = Rule("r", "sexual", 0.5, Action.REVIEW)

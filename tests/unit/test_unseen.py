@@ -121,6 +121,17 @@ def test_colour_alone_and_a_part_of_the_picture_tell() -> None:
     assert looked_at(compared(frames, regular(frames))) == {31}
 
 
+def test_a_sample_counts_only_if_the_encode_saw_the_same_picture() -> None:
+    """A decoder that began at another keyframe may have made another picture of it."""
+    frames = moving()
+    screened = frames.copy()
+    frames[40] = FOREIGN
+    pts = np.arange(COUNT, dtype=np.int64) * 10
+    at = np.array(regular(screened), np.intp)
+    found = find_unseen(Imprints(pts[at], screened[at]), [lambda: Imprints(pts, frames)])
+    assert looked_at(found) == {40}
+
+
 def test_a_video_gets_only_so_many_looks_and_the_rest_is_counted() -> None:
     frames = moving()
     for at, kind in zip((5, 15, 25, 35), (1, 2, 3, 4), strict=True):

@@ -118,8 +118,11 @@ class _Columns:
         self._skip.append(_against(codes, 2, held))
         self._tail = codes[-2:]
         self._pts.append(part.pts)
-        self._near.append(_nearness(part, screened))
-        self._seen.append(np.isin(part.pts, screened.pts))
+        near = _nearness(part, screened)
+        self._near.append(near)
+        # at a sample's own PTS, near is how far this frame is from that sample: a decoder that
+        # began elsewhere may have made another picture of it
+        self._seen.append(np.isin(part.pts, screened.pts) & (near <= ALIKE))
 
     def table(self) -> _Table:
         """All of it."""

@@ -105,7 +105,7 @@ def grid_frames(call: Call, work: ChunkWork, count: SourceCount) -> Iterator[Vid
     rule = SlotRule.of(
         time_base=work.video.time_base, start=work.video.start, frame_rate=grid.frame_rate
     )
-    source = _counted(_source_frames(call, work, rule, count.tally), work, rule, count)
+    source = _presented(_source_frames(call, work, rule, count.tally), work, rule, count)
     timed = timed_pictures(source, work.video, work.fields, grid, chunk)
     time_base = 1 / grid.frame_rate
     for number, frame in on_grid(timed, first=chunk.first_frame, frames=chunk.frames):
@@ -120,11 +120,12 @@ def grid_frames(call: Call, work: ChunkWork, count: SourceCount) -> Iterator[Vid
             continue
 
 
-def _counted(
+def _presented(
     frames: Iterator[VideoFrame], work: ChunkWork, rule: SlotRule, count: SourceCount
 ) -> Iterator[VideoFrame]:
-    """The same frames; those of the chunk's own stretch counted as screening counts them: in
-    order, none twice, none before the first that is presented.
+    """Frames as screening takes them: in order, none twice, none before the first that is presented
+    (a picture at a time that has passed is one that nobody looked at). Those of the chunk's own
+    stretch are counted.
     """
     chunk = work.chunk
     end = chunk.first_frame + chunk.frames
@@ -132,13 +133,14 @@ def _counted(
     highest = ceil(work.video.start / work.video.time_base) - 1
     for frame in frames:
         pts = frame.pts
-        if pts is not None and pts > highest:
-            highest = pts
-            slot = rule.slot(pts)
-            if slot >= chunk.first_frame and (is_last or slot < end):
-                count.own += 1
-                if count.heard is not None:
-                    count.heard(frame)
+        if pts is None or pts <= highest:
+            continue
+        highest = pts
+        slot = rule.slot(pts)
+        if slot >= chunk.first_frame and (is_last or slot < end):
+            count.own += 1
+            if count.heard is not None:
+                count.heard(frame)
         yield frame
 
 
