@@ -31,11 +31,9 @@ from framegate.stages.encode.stills import make_stills
 from framegate.stages.probe import probe
 from oddities import CORNERS, ODDITIES, Oddity
 
-FAST = frozenset(
-    {"full-range-bt601", "alpha", "turned-90-mirrored", "new-size-on-the-way", "telecine"}
-    | {"anamorphic", "edit-list-cut", "interlaced-unflagged"}
-)
-"""One of each family runs always."""
+SLOW = frozenset({"hdr-pq", "hdr-hlg", "av1", "motion-jpeg", "prores-422", "turned-0-mirrored"}) | {
+    f"turned-{turn}{mirrored}" for turn in (180, 270) for mirrored in ("", "-mirrored")
+}
 
 type Pictures = list[tuple[Fraction, NDArray[np.uint8]]]
 
@@ -109,7 +107,7 @@ def bar_of(picture: NDArray[np.uint8], box: tuple[int, int, int, int]) -> float:
 @pytest.mark.parametrize(
     "oddity",
     [
-        pytest.param(one, id=one.name, marks=() if one.name in FAST else pytest.mark.slow)
+        pytest.param(one, id=one.name, marks=pytest.mark.slow if one.name in SLOW else ())
         for one in ODDITIES
     ],
 )
@@ -149,7 +147,10 @@ def test_it_comes_out_as_a_viewer_should_see_it(
     assert max(moves) < 0.04
 
 
-@pytest.mark.parametrize("codec", list(VideoCodec))
+@pytest.mark.parametrize(
+    "codec",
+    [VideoCodec.H264, *(pytest.param(c, marks=pytest.mark.slow) for c in ("h265", "av1"))],
+)
 def test_low_rungs_of_a_fast_source_cut_at_the_same_instants(
     codec: VideoCodec, sandbox: ForkServer, clips: Path, tmp_path: Path
 ) -> None:
@@ -162,7 +163,9 @@ def test_low_rungs_of_a_fast_source_cut_at_the_same_instants(
     options = {"preset": "ultrafast", "crf": "20"}
     source = footage.write(tmp_path / "fast.mp4", twice, rate=fast, options=options)
     preset = {VideoCodec.AV1: "12"}.get(codec, "ultrafast")
-    done = whole.encode(sandbox, source, tmp_path, EncodeOptions(codec=codec, preset=preset))
+    done = whole.encode(
+        sandbox, source, tmp_path, EncodeOptions(codec=VideoCodec(codec), preset=preset)
+    )
     low, top = done.videos
     assert (low.rendition.name, low.rendition.frame_rate) == ("360p", fast / 2)
     assert (top.rendition.name, top.rendition.frame_rate) == ("432p", fast)

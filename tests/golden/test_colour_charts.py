@@ -135,7 +135,7 @@ def test_sdr_keeps_its_colours(
     assert distance.max() < 3.5
 
 
-@pytest.mark.parametrize("kind", ["hdr10", "pq", "hlg"])
+@pytest.mark.parametrize("kind", ["hdr10", "hlg", pytest.param("pq", marks=pytest.mark.slow)])
 def test_hdr_comes_out_as_bt2446_would_have_it(kind: str, tmp_path: Path) -> None:
     nits = c.to_2020(np.concatenate([PATCHES * level for level in NITS]))
     signal = c.hlg_signal(nits) if kind == "hlg" else c.pq_signal(nits)
