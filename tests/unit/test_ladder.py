@@ -21,6 +21,7 @@ from framegate.domain.media import (
 from framegate.errors import UnsupportedInput
 from framegate.stages.encode import ladder
 from framegate.stages.encode.ladder import plan
+from framegate.stages.encode.proof import sampled_windows
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +160,8 @@ def test_low_rungs_take_half_of_the_pictures(
         step = rung.step(made.grid)
         assert made.grid.frame_rate == step * rung.frame_rate
         assert made.grid.gop_frames % step == made.grid.frames % step == 0
+        for window in sampled_windows(made):
+            assert any(number % step == 0 for number in window.scored())
     said = [change.what for change in made.changes if change.what.startswith("Frame rate of")]
     assert said == (["Frame rate of 360p"] if len(set(rates)) > 1 else [])
 

@@ -51,6 +51,7 @@ def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
     for index in range(count):
         middle = int(grid.frames * Fraction(2 * index + 1, 2 * count))
         first = min(max(0, middle - length // 2), grid.frames - length)
+        first -= first % max(rung.step(grid) for rung in plan.renditions)  # all show a picture
         wanted.append(Window(first, length, step, join=False))
     taken: list[Window] = []
     for window in wanted:
