@@ -8,10 +8,10 @@ time of this process for planning (trials included) and encoding.
 
 **BD-rate of a ladder.** A ladder offers a viewer one rung for each bandwidth. Its curve is the
 logarithm of the bitrate over VMAF through the rungs on its own upper hull, interpolated by a
-monotone piecewise cubic (PCHIP), as Bjøntegaard's measure is computed today. Told is the mean
-difference of the two curves over the VMAF that both reach, as a share of bitrate. The fitted ladder
-is encoded a second time without the parameters that it adds to the preset: that shows how much
-comes from choosing sizes and CRFs alone.
+monotone piecewise cubic (SciPy's PCHIP), as Bjøntegaard's measure is computed today. Told is the
+mean difference of the two curves over the VMAF that both reach, as a share of bitrate. The fitted
+ladder is encoded a second time without the parameters that it adds to the preset: that shows how
+much comes from choosing sizes and CRFs alone.
 
 **Sources.** Clips with more than one rung as they are; the small ones scaled up to 1920 wide
 ("soft"), as much of what is uploaded was. Those with one rung have no curve: told are its numbers.
@@ -32,6 +32,7 @@ from time import process_time
 from typing import Any
 
 import av
+from scipy.interpolate import PchipInterpolator
 
 from benchmarks.answers import Answer, Row
 from benchmarks.ladders import probe
@@ -44,7 +45,6 @@ from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import encode, hardware, trial
-from framegate.stages.encode.curve import interpolate
 from framegate.testing.sandbox import InProcessSandbox
 
 EVERY = 23  # odd and prime: no place of the B-pyramid is preferred
@@ -212,17 +212,9 @@ def bd_rate(before: list[Rung], after: list[Rung]) -> float | None:
     high = min(qualities[-1], other_qualities[-1])
     if len(qualities) == 1 or len(other_qualities) == 1 or low >= high:
         return None
-    steps = [low + (high - low) * (number + 0.5) / 1000 for number in range(1000)]
-    return 100 * (
-        exp(
-            fmean(
-                interpolate(other_qualities, other_rates, step)
-                - interpolate(qualities, rates, step)
-                for step in steps
-            )
-        )
-        - 1
-    )
+    before_area = PchipInterpolator(qualities, rates).integrate(low, high)
+    after_area = PchipInterpolator(other_qualities, other_rates).integrate(low, high)
+    return float(100 * (exp((after_area - before_area) / (high - low)) - 1))
 
 
 def _curve(rungs: list[Rung]) -> tuple[list[float], list[float]]:

@@ -5,7 +5,8 @@
    and as many pictures a second.
 2. **Below it** a size is kept where it is on the convex hull of all sizes (VMAF over log bitrate),
    give or take `NEAR`: there no other size looks better for the same bits. Each rung aims at a
-   little less than half of the bitrate of the one above it.
+   little less than half of the bitrate of the one above it, and leaves the hull for that only as
+   far as it pays.
 3. Rungs lie at least `LEAST_GAP` VMAF apart; a switch that nobody sees helps nobody.
 4. The **smallest size** is kept wherever rule 3 allows, for slow links.
 5. No rung is planned above its ceiling (maxrate), whatever VMAF it would take.
@@ -29,7 +30,8 @@ TOP_RANGE = (93.0, 95.0)
 TOP_GAIN = 0.15
 LEAST_GAP = 6.0
 MARGIN = 1.0  # over `LEAST_GAP`: trials are samples, and promises are about the whole
-NEAR = log(1.03)  # of the hull's bitrate, at the same VMAF
+NEAR = log(1.25)  # of the hull's bitrate, at the same VMAF
+LOSS_WEIGHT = 2.0  # a rung off the hull may be so many times nearer to its aim (in log bitrate)
 RATE_STEP = 0.45
 
 BASE = {VideoCodec.H264: 23.0, VideoCodec.H265: 25.0, VideoCodec.AV1: 33.0}
@@ -114,7 +116,12 @@ def choose(renditions: Sequence[Rendition], points: Sequence[TrialPoint]) -> Cho
         smallest = rendition is renditions[0]
         if able:
             aim = rungs[-1].log_rate + log(RATE_STEP)
-            rungs.append(min(able, key=lambda point: abs(point.log_rate - aim)))
+            rungs.append(
+                min(
+                    able,
+                    key=lambda p: abs(p.log_rate - aim) + LOSS_WEIGHT * max(0.0, _loss(hull, p)),
+                )
+            )
         elif apart and smallest:
             rungs.append(min(apart, key=lambda point: _loss(hull, point)))
         elif apart:
