@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -51,6 +52,10 @@ def small(clip: Path, count: int) -> list[VideoFrame]:
     return [frame.reformat(*SIZE, "yuv420p") for frame in footage.pictures_of(clip, count)]
 
 
+def _same(part: Imprints) -> Imprints:
+    return part
+
+
 class Watched:
     """A clip that was screened and encoded in two chunks, and what the comparison said."""
 
@@ -88,7 +93,7 @@ class Watched:
             np.concatenate([part.codes for part in parts]),
         )
         seen = Imprints.unpack((self.context.work / IMPRINTS).read_bytes())
-        self.found: Comparison = find_unseen(seen, [lambda part=part: part for part in parts])
+        self.found: Comparison = find_unseen(seen, [partial(_same, part) for part in parts])
 
     def close(self) -> None:
         os.close(self.fd)
@@ -204,9 +209,7 @@ def test_a_second_picture_at_the_same_time_is_not_shown(
     """Screening takes the first of two frames with one timestamp; so must the encode."""
     frames = [*base[:11], foreign[1], *base[11:24]]
     pts = [*range(11), 10, *range(11, 24)]
-    path = footage.write(
-        tmp_path / "clip.mkv", map(footage.again, frames), encoder="ffv1", pts=pts
-    )
+    path = footage.write(tmp_path / "clip.mkv", map(footage.again, frames), encoder="ffv1", pts=pts)
     (tmp_path / "work").mkdir()
     clip = Watched(sandbox, path, tmp_path / "work", cut=FRAMES)
     assert clip.found == Comparison(24, 0)

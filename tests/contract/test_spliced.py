@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import footage
@@ -62,7 +63,7 @@ def video(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With its hash list beside it: the picture that was put in, and nothing else, is on it."""
     path = tmp_path_factory.mktemp("in") / "spliced.mp4"
     foreign = footage.spliced(clips, path, place=PLACE)
-    digest, _quality = hashed(foreign.to_ndarray(format="rgb24"))
+    digest, _quality = hashed(np.asarray(foreign.to_ndarray(format="rgb24"), np.uint8))
     path.with_suffix(".txt").write_text(f"# label: terrorism\npdq {digest}\n")
     return path
 
