@@ -18,7 +18,7 @@ from math import exp, log
 from framegate.domain.pertitle import TrialPoint
 
 WHOLE = 101.0  # just above the highest VMAF, so that its logarithm exists
-STEP = 0.25  # of CRF: the finest that all three encoders know
+STEP = 0.25  # of CRF; finer makes no difference that can be seen or counted
 BEYOND = 0.3
 LEAST_FALL = 1e-6  # in logarithms: what noise makes rise is taken as level
 
@@ -38,8 +38,8 @@ class Operating:
         return log(self.bitrate)
 
 
-def operating_points(points: Sequence[TrialPoint]) -> tuple[Operating, ...]:
-    """Every `STEP` of CRF over the range of one size's trial points, lowest CRF first: bitrate and
+def operating_points(points: Sequence[TrialPoint], *, step: float = STEP) -> tuple[Operating, ...]:
+    """Every ``step`` of CRF over the range of one size's trial points, lowest CRF first: bitrate and
     VMAF never rise. ``points`` are of one size, at least one; CRFs differ.
     """
     ordered = sorted(points, key=lambda point: point.crf)
@@ -53,7 +53,7 @@ def operating_points(points: Sequence[TrialPoint]) -> tuple[Operating, ...]:
             bitrate=exp(interpolate(crfs, rates, crf)),
             vmaf=min(100.0, max(0.0, WHOLE - exp(-interpolate(crfs, lacks, crf)))),
         )
-        for crf in _grid(crfs)
+        for crf in _grid(crfs, step)
     )
 
 
@@ -98,9 +98,9 @@ def _falling(values: Sequence[float]) -> list[float]:
     return fallen
 
 
-def _grid(crfs: Sequence[float]) -> Iterator[float]:
+def _grid(crfs: Sequence[float], step: float) -> Iterator[float]:
     beyond = BEYOND * (crfs[-1] - crfs[0])
-    first = int(max(1.0, crfs[0] - beyond) / STEP)
-    last = int((crfs[-1] + beyond) / STEP)
+    first = int(max(1.0, crfs[0] - beyond) / step)
+    last = int((crfs[-1] + beyond) / step)
     for number in range(first, last + 1):
-        yield number * STEP
+        yield number * step
