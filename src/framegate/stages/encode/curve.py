@@ -39,7 +39,7 @@ class Operating:
 
 
 def operating_points(points: Sequence[TrialPoint], *, step: float = STEP) -> tuple[Operating, ...]:
-    """Every ``step`` of CRF over the range of one size's trial points, lowest CRF first: bitrate and
+    """Every ``step`` of CRF over the range of a size's trial points, lowest CRF first: bitrate and
     VMAF never rise. ``points`` are of one size, at least one; CRFs differ.
     """
     ordered = sorted(points, key=lambda point: point.crf)
