@@ -177,6 +177,7 @@ def test_a_listed_file_is_blocked_before_any_encoding(
     assert desk.entries(blocked) == REPORTS
     assert [timing.stage for timing in blocked.outcome.timings] == [
         "probe",
+        "captions",
         "screen",
         "decide",
         "publish",

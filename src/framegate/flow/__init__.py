@@ -1,8 +1,8 @@
 """The order of the durable steps, and what follows each verdict.
 
-    probe → screen → decide ─┬─ block ────────────────────────────────────────────► report
-                             ├─ review ─ encode … package ─► report ┄ person ┄► release
-                             └─ allow, restrict ─ encode … package ─► report + publish
+    probe → captions → screen → decide ─┬─ block ──────────────────────────────────► report
+                                        ├─ review ─ encode … package ─► report ┄ person ┄► release
+                                        └─ allow, restrict ─ encode … package ─► report + publish
 
     encode … package: plan → audio → chunks (several at once) → joins → proof → package → stills
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from framegate.domain.layout import AUDIO, CHUNKS, IMPRINTS, PACKAGE, SAMPLES, VIDEO
+from framegate.domain.layout import AUDIO, CAPTIONS, CHUNKS, IMPRINTS, PACKAGE, SAMPLES, VIDEO
 from framegate.errors import DiskFull, OutputNotWritable
 from framegate.storage import atomic
 
-SCRATCH = (CHUNKS, AUDIO, VIDEO, PACKAGE)
+SCRATCH = (CHUNKS, CAPTIONS, AUDIO, VIDEO, PACKAGE)
 _WORK = re.compile(r"([0-9a-f]{32})-([0-9a-f]{16})")
 
 

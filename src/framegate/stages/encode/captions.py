@@ -150,8 +150,9 @@ def _tracks(
     )
     tracks = []
     default_free = True
-    with writing(CAPTIONS):
-        make_folder(context.work / CAPTIONS)
+    if full:
+        with writing(CAPTIONS):
+            make_folder(context.work / CAPTIONS)
     for key, name, label in zip(full, names, labels, strict=True):
         content = webvtt.render(ordered[key]).encode()
         path = f"{CAPTIONS}/{name}.vtt"
