@@ -98,9 +98,16 @@ window.choose = (index) => player.selectAudioTrack(player.getAudioTracks()[index
 
 START = {
     "hls.js": """
-const player = new Hls({startLevel: LEVEL, enableWorker: false});
+const player = new Hls({autoStartLoad: false, enableWorker: false});
 player.on(Hls.Events.ERROR, (_, data) => out(data.type + ' ' + data.details));
-player.on(Hls.Events.MANIFEST_PARSED, () => { player.currentLevel = LEVEL; go(); });
+player.on(Hls.Events.MANIFEST_PARSED, () => {
+  // a rendition is there once for each audio group
+  const widths = [...new Set(player.levels.map((level) => level.width))].sort((a, b) => a - b);
+  const level = player.levels.findIndex((level) => level.width === widths[LEVEL]);
+  player.startLevel = player.currentLevel = level;
+  player.startLoad();
+  go();
+});
 player.loadSource('package/hls/master.m3u8');
 player.attachMedia(video);
 window.names = () => player.audioTracks.map((track) => track.name);
