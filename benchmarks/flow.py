@@ -24,7 +24,10 @@ from benchmarks import measure, sources
 from benchmarks.answers import Answer, Row
 from benchmarks.keeping import keep_samples
 from benchmarks.ladders import PROGRAM
+from framegate.domain import codec
+from framegate.domain.ladder import Grid
 from framegate.stages.encode.package import packager_path
+from framegate.stages.encode.proof import spread_step
 
 TARGET = 1.08
 FRAMEGATE = str(Path(sys.executable).with_name("framegate"))
@@ -122,14 +125,12 @@ def _write_job(clip: Path, report: dict[str, Any], folder: Path) -> None:
 
 def _windows(report: dict[str, Any]) -> list[dict[str, int]]:
     """The windows of the first rendition, with the step between scored frames."""
-    from framegate.stages.encode.proof import SCORED_IN_SPREAD  # noqa: PLC0415 - only here
-
-    first = report["renditions"][0]["windows"]
+    step = spread_step(codec.load(Grid, report["plan"]["grid"]))
     return [
         {
             "first": window["first_frame"],
             "frames": window["frames"],
-            "step": 1 if window["join"] else max(1, window["frames"] // SCORED_IN_SPREAD),
+            "step": 1 if window["join"] else step,
         }
-        for window in first
+        for window in report["renditions"][0]["windows"]
     ]

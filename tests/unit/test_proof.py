@@ -1,12 +1,13 @@
 """VMAF windows, and scores of real encodes against a real source."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tracks
@@ -21,6 +22,7 @@ from framegate.domain.media import (
     VideoFacts,
 )
 from framegate.errors import Undecodable
+from framegate.stages.encode import proof
 from framegate.stages.encode.proof import full_windows, prove, sampled_windows
 
 RATE = Fraction(24000, 1001)
@@ -65,8 +67,9 @@ def test_a_copy_scores_high_and_a_ruin_low(source: tuple[int, VideoFacts], tmp_p
 
 
 def test_every_rung_is_scored_at_the_top_size_and_joins_are_looked_at(
-    source: tuple[int, VideoFacts], tmp_path: Path
+    source: tuple[int, VideoFacts], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(proof, "MOST_COST", 1)  # five seconds could not pay for both windows
     fd, facts = source
     plan, videos, _ = tracks.make(tmp_path, RATE, 120, audio=0, crf=24)
     chunked = EncodePlan(plan.renditions, (), plan.grid, (Chunk(0, 0, 96), Chunk(1, 96, 24)))
@@ -99,6 +102,7 @@ def test_a_rendition_that_stops_short_is_an_error(
         prove(tracks.context(tmp_path), fd, facts, plan, videos, full=True)
 
 
+@settings(deadline=None)
 @given(
     frames=st.integers(1, 200_000),
     rate=st.sampled_from([Fraction(1), Fraction(25), Fraction(30000, 1001), Fraction(60)]),
@@ -112,17 +116,41 @@ def test_windows_are_few_inside_and_apart(frames: int, rate: Fraction, chunk_seg
         Chunk(index, first, min(size, frames - first))
         for index, first in enumerate(range(0, frames, size))
     )
-    plan = EncodePlan((), (), grid, chunks)
+    rungs = tracks.plan_for(rate, frames, audio=0, names=("180p", "360p")).renditions
+    plan = EncodePlan(rungs, (), grid, chunks)
     windows = sampled_windows(plan)
     assert 1 <= len(windows) <= 16
+    scored = sum(len(window.scored()) for window in windows)
+    pixels = [rung.width * rung.height for rung in rungs]
+    # a score of a rung costs more than encoding a frame of the top one: 1.6 times
+    afforded = 0.15 * frames * sum(pixels) / max(pixels)
+    assert len(rungs) * scored * 1.6 <= afforded or len(windows) == 1
     end = 0
     for window in windows:
         assert window.first >= end
-        scored = window.scored()
-        assert window.first <= scored[0]
-        if window.frames == 4 * window.step:
-            assert sorted(number % 4 for number in scored) == [0, 1, 2, 3]
-        assert scored[-1] < window.first + window.frames
+        scored_here = window.scored()
+        assert window.first <= scored_here[0]
+        if len(scored_here) == 4:
+            assert sorted(number % 4 for number in scored_here) == [0, 1, 2, 3]
+        assert scored_here[-1] < window.first + window.frames
         end = window.first + window.frames
         assert end <= frames
     assert sum(window.frames for window in full_windows(plan)) == frames
+
+
+def test_short_videos_get_few_windows_and_long_ones_all() -> None:
+    def windows(seconds: int) -> list[tuple[int, bool]]:
+        plan = tracks.plan_for(Fraction(25), 25 * seconds, audio=0, names=("180p", "360p"))
+        size = 30 * 25
+        chunks = tuple(
+            Chunk(i, first, min(size, plan.grid.frames - first))
+            for i, first in enumerate(range(0, plan.grid.frames, size))
+        )
+        found = sampled_windows(replace(plan, chunks=chunks))
+        return [(len(window.scored()), window.join) for window in found]
+
+    ((least, _),) = windows(1)
+    ((some, _),) = windows(9)
+    assert 1 == least < some <= 4
+    assert sorted(windows(60)) == [(4, False), (4, False), (4, True)]
+    assert len(windows(3600)) == 16

@@ -1,10 +1,11 @@
 """Measure the quality of what was encoded: which windows, and VMAF in the sandbox.
 
 Sampled: windows of about a second spread evenly, four frames scored in each, and the two frames
-before and the two after each of some joins. Scoring a frame of one rung costs less than encoding it
-for all of them (at 1080p about 45 ms beside 60 ms), so this is a tenth of the encode's cost for a
-clip of 5 s and a thirtieth from a minute on. Full: every frame is scored, in windows of one
-segment, for three times the encode's cost.
+before and the two after each of some joins. Their number is bounded, so they are a thirtieth of the
+encode's cost from a minute on. Short videos get fewer of them, and fewer frames in the one that is
+left, so that they stay under `MOST_COST` of it: what a window costs is estimated from its scored
+frames, the rungs and what has to be decoded for them. Full: every frame is scored, in windows of
+one segment, for three times the encode's cost.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.domain import codec
-from framegate.domain.ladder import EncodedRendition, EncodePlan, QualityWindow
+from framegate.domain.ladder import EncodedRendition, EncodePlan, Grid, QualityWindow
 from framegate.domain.media import VideoFacts
 from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.errors import InputVanished
@@ -34,30 +35,80 @@ SCORED_IN_SPREAD = 4
 once. An even step would hit only its cheap frames, or only its dear ones: up to 4 VMAF apart."""
 JOIN_FRAMES = 4
 
+MOST_COST = 0.15  # of the encode's CPU
+SCORE_COST = 1.6
+"""Of scoring one frame of one rung, in frames of the top rung's size encoded by x264 veryfast (60
+beside 37 ms at 1080p). That is the fastest of the default encoders; beside others it is less."""
+SOURCE_COST, RUNG_COST = 0.25, 0.1  # of decoding a frame of the source, of the rungs
+READ_BACK_S = 2.5  # from a window back to the source's keyframe: half of five seconds
+
 TASK = "framegate.media.vmaf:measure"
 
 
 def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
-    """Spread windows and joins, ascending, without overlap (a join wins over a spread window)."""
+    """Spread windows and joins, ascending, without overlap (a join wins over a spread window), as
+    many as cost at most `MOST_COST`; always one.
+    """
     grid = plan.grid
-    wanted = []
+    joins = []
     for join in _evenly([chunk.first_frame for chunk in plan.chunks[1:]], MOST_JOINS):
         first = max(0, join - JOIN_FRAMES // 2)
-        frames = min(JOIN_FRAMES, grid.frames - first)
-        wanted.append(Window(first, frames, 1, join=True))
-    step = _odd(min(grid.frame_rate, Fraction(grid.frames)) / SCORED_IN_SPREAD)
-    length = min(grid.frames, SCORED_IN_SPREAD * step)
+        joins.append(Window(first, min(JOIN_FRAMES, grid.frames - first), 1, join=True))
     count = min(MOST_SPREAD, max(1, int(grid.frames / grid.frame_rate) // SPREAD_EVERY_S))
-    for index in range(count):
-        middle = int(grid.frames * Fraction(2 * index + 1, 2 * count))
-        first = min(max(0, middle - length // 2), grid.frames - length)
-        first -= first % max(rung.step(grid) for rung in plan.renditions)  # all show a picture
-        wanted.append(Window(first, length, step, join=False))
-    taken: list[Window] = []
-    for window in wanted:
-        if not any(_overlap(window, other) for other in taken):
-            taken.append(window)
+    middles = [int(grid.frames * Fraction(2 * index + 1, 2 * count)) for index in range(count)]
+    spread = [_spread(plan, middle, SCORED_IN_SPREAD) for middle in middles]
+    spread = [window for window in spread if not any(_overlap(window, join) for join in joins)]
+    first, *others = spread or joins
+    if spread:
+        others = joins + others
+    left = MOST_COST * _encode_cost(plan)
+    if first.step > 1 and _cost(first, plan) > left:
+        middle = first.first + first.frames // 2
+        fewer = [_spread(plan, middle, scored) for scored in range(SCORED_IN_SPREAD - 1, 0, -1)]
+        first = next((window for window in fewer if _cost(window, plan) <= left), fewer[-1])
+    taken = [first]
+    left -= _cost(first, plan)
+    for window in others:
+        left -= _cost(window, plan)
+        if left < 0:
+            break
+        taken.append(window)
     return tuple(sorted(taken, key=lambda window: window.first))
+
+
+def spread_step(grid: Grid) -> int:
+    """Frames from one scored frame of a spread window to the next."""
+    return _odd(min(grid.frame_rate, Fraction(grid.frames)) / SCORED_IN_SPREAD)
+
+
+def _spread(plan: EncodePlan, middle: int, scored: int) -> Window:
+    grid = plan.grid
+    step = spread_step(grid)
+    length = min(grid.frames, scored * step)
+    first = min(max(0, middle - length // 2), grid.frames - length)
+    first -= first % max(rung.step(grid) for rung in plan.renditions)  # all show a picture
+    return Window(first, length, step, join=False)
+
+
+def _encode_cost(plan: EncodePlan) -> float:
+    """In frames of the top rung's size."""
+    return plan.grid.frames * _ladder(plan)
+
+
+def _cost(window: Window, plan: EncodePlan) -> float:
+    """The same of a window: its scores, the source before it, and the GOPs that it touches."""
+    grid = plan.grid
+    source = min(window.first, READ_BACK_S * float(grid.frame_rate)) + window.frames
+    gops = 2 if window.join else 1
+    rungs = min(gops * grid.gop_frames, grid.frames) * _ladder(plan)
+    scores = len(window.scored()) * len(plan.renditions)
+    return SCORE_COST * scores + SOURCE_COST * source + RUNG_COST * rungs
+
+
+def _ladder(plan: EncodePlan) -> float:
+    """Pixels of all rungs over those of the top one."""
+    pixels = [rung.width * rung.height for rung in plan.renditions]
+    return sum(pixels) / max(pixels, default=1)
 
 
 def full_windows(plan: EncodePlan) -> tuple[Window, ...]:
