@@ -3,7 +3,8 @@
     python -m benchmarks.plots
 
 `ratios`: every number with a target, as a share of its target, so that one line is the limit of
-all. `flow`: where the CPU of the whole job goes, bare parts beside framegate.
+all. `flow`: where the CPU of the whole job goes, bare parts beside framegate. `length`: its CPU and
+peak memory against the video's length.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ FONT = "font-family='system-ui, sans-serif' font-size='13'"
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw what was measured."""
     PLOTS.mkdir(exist_ok=True)
     found = {path.stem: json.loads(path.read_text()) for path in sorted(OUT.glob("*.json"))}
     (PLOTS / "ratios.svg").write_text(ratios([found[name] for name in ORDER if name in found]))
     if "flow" in found:
         (PLOTS / "flow.svg").write_text(flow(found["flow"]["details"]))
+    points = found.get("memory", {}).get("details", {}).get("length")
+    if points:
+        (PLOTS / "length.svg").write_text(length(points))
 
 
 def ratios(answers: Iterable[dict[str, Any]]) -> str:
@@ -93,6 +97,33 @@ def flow(details: dict[str, Any]) -> str:
         _text(left, top + 88, f"dark: start-up {cpu['start-up']:.1f}", fill=FAINT),
     ]
     return _svg(left + wide + 80, top + 160, body)
+
+
+def length(points: list[dict[str, float]]) -> str:
+    """Two charts of the whole job at 360p: CPU seconds, and megabytes, over minutes."""
+    charts = (("CPU seconds", "cpu_s", 90), ("peak memory, MB", "mb", 480))
+    wide, high, base = 280, 200, 280
+    longest = max(point["minutes"] for point in points)
+    body = [_text(16, 24, "The whole job against the video's length (360p)", weight="600")]
+    for title, key, left in charts:
+        most = max(point[key] for point in points)
+        at = [
+            (left + wide * point["minutes"] / longest, base - high * point[key] / most)
+            for point in points
+        ]
+        line = " L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+        body += [
+            _text(left, 60, title),
+            f"<path d='M{left} {base - high}V{base}H{left + wide}' stroke='{FAINT}' fill='none'/>",
+            f"<path d='M{line}' stroke='{GOOD}' stroke-width='2' fill='none'/>",
+        ]
+        for (x, y), point in zip(at, points, strict=True):
+            body += [
+                f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4' fill='{GOOD}'/>",
+                _text(x, y - 10, f"{point[key]:.0f}", anchor="middle"),
+                _text(x, base + 20, f"{point['minutes']:g} min", anchor="middle", fill=FAINT),
+            ]
+    return _svg(800, 320, body)
 
 
 def _text(

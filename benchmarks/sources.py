@@ -25,11 +25,12 @@ REELS = ("bigbuckbunny.mp4", "bikes.mp4", "cityCC0.mpg")
 RATE, SAMPLE_RATE, AAC_SAMPLES = 25, 48_000, 1024
 
 
-def film(seconds: int = 60, *, b_frames: int = 3) -> Path:
-    """1080p25 with sound, made once and kept in ``out/``. Without B-frames (as most phones and
-    all screen recorders encode) every frame is a reference.
+def film(seconds: int = 60, *, b_frames: int = 3, lines: int = 1080) -> Path:
+    """1080p25 (or other 16:9 ``lines``) with sound, made once and kept in ``out/``. Without
+    B-frames (as most phones and all screen recorders encode) every frame is a reference.
     """
-    path = OUT / f"film-1080p-{seconds}s{'' if b_frames else '-no-b'}.mp4"
+    size = lines * 16 // 9, lines
+    path = OUT / f"film-{lines}p-{seconds}s{'' if b_frames else '-no-b'}.mp4"
     if path.is_file():
         return path
     OUT.mkdir(exist_ok=True)
@@ -37,13 +38,13 @@ def film(seconds: int = 60, *, b_frames: int = 3) -> Path:
     options = {"preset": "veryfast", "crf": "19", "bf": str(b_frames), "threads": "1"}
     with av.open(str(unfinished), "w") as out:
         video = out.add_stream("libx264", rate=RATE, options=options)
-        video.width, video.height, video.pix_fmt = 1920, 1080, "yuv420p"
+        video.width, video.height, video.pix_fmt = *size, "yuv420p"
         video.codec_context.gop_size = 5 * RATE
         audio = out.add_stream("aac", rate=SAMPLE_RATE)
         audio.layout, audio.format, audio.bit_rate = "stereo", "fltp", 128_000
         audio.time_base = Fraction(1, SAMPLE_RATE)
         heard, samples = _sound(), 0
-        for number, picture in zip(range(seconds * RATE), _pictures(), strict=False):
+        for number, picture in zip(range(seconds * RATE), _pictures(size), strict=False):
             picture.pts, picture.time_base = number, Fraction(1, RATE)
             picture.pict_type = PictureType.NONE
             out.mux(video.encode(picture))
@@ -99,11 +100,11 @@ def scaled(source: Path, to: Path) -> Path:
     return to
 
 
-def _pictures() -> Iterator[VideoFrame]:
+def _pictures(size: tuple[int, int]) -> Iterator[VideoFrame]:
     for name in cycle(REELS):
         with av.open(str(CLIPS / name)) as clip:
             for frame in clip.decode(video=0):
-                yield frame.reformat(1920, 1080, "yuv420p", interpolation="LANCZOS")
+                yield frame.reformat(*size, "yuv420p", interpolation="LANCZOS")
 
 
 def _sound() -> Iterator[AudioFrame]:
