@@ -33,7 +33,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, EncodePlan, 
     work = tmp_path_factory.mktemp("subtitles")
     plan, videos, audios = tracks.make(work, Fraction(25), 60, names=("180p",))
     out = work / "package"
-    return out, plan, package(tracks.context(work), plan, videos, audios, out, made(work))
+    return out, plan, package(tracks.context(work), plan, videos, audios, out, captions=made(work))
 
 
 def test_hls_lists_them_with_their_flags(packed: tuple[Path, EncodePlan, Packaged]) -> None:
@@ -118,4 +118,6 @@ def test_a_file_that_is_not_the_one_that_was_read_is_not_published(tmp_path: Pat
     track = caption_tracks.made(tmp_path, "en", [cue(0, 1, "x")])
     (tmp_path / track.path).write_text("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nother\n")
     with pytest.raises(WorkLost):
-        package(tracks.context(tmp_path), plan, videos, audios, tmp_path / "package", [track])
+        package(
+            tracks.context(tmp_path), plan, videos, audios, tmp_path / "package", captions=[track]
+        )
