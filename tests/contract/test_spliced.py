@@ -168,7 +168,14 @@ def test_a_person_decides_on_both_looks(
     assert "unseen" in {sample["reason"] for sample in report["screening"]["samples"]}
 
 
-@pytest.mark.parametrize("step", ["compare", "look-again", "decide-again"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("compare", marks=pytest.mark.slow),
+        "look-again",
+        pytest.param("decide-again", marks=pytest.mark.slow),
+    ],
+)
 def test_stopped_in_a_step_it_goes_on_there(
     app: wiring.Application, video: Path, tmp_path: Path, step: str
 ) -> None:
