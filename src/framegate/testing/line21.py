@@ -20,6 +20,8 @@ type Pair = tuple[int, int]
 type Schedule = dict[int, Pair]
 """Frame in presentation order → the pair of one field, with parity."""
 
+FRAME = Fraction(1, 30)
+
 RESUME_LOADING, ERASE_DISPLAYED, CARRIAGE_RETURN = 0x20, 0x2C, 0x2D
 ERASE_LOADING, END_OF_CAPTION, RESUME_DIRECT = 0x2E, 0x2F, 0x29
 ROLL_UP = {2: 0x25, 3: 0x26, 4: 0x27}
