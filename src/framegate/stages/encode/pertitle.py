@@ -52,7 +52,7 @@ TOP_TRIALS = (-5.0, 1.0, 7.0)
 FEW_TOP_TRIALS = (-4.0, 5.0)
 OTHER_TRIALS = (-1.0, 8.0)
 FREE = 8
-"""Times the ceiling, for trials: a buffer that begins half full would squeeze the first frames of
+"""Times the ceiling, for trials: a buffer that has just begun would squeeze the first frames of
 each stretch, and only they are looked at."""
 
 FILLED = 0.85
