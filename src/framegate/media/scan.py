@@ -22,7 +22,7 @@ ORDER_LEAST = 0.8  # share of the combed frames that agree about the order of th
 
 REPEAT = 1.4
 """How much more the other field must have changed for one to be a repetition. At idet's own 3, a
-telecined MPEG-2 of 4 Mbit/s shows a third of its cadence; at this all, and interlaced video none."""
+telecined MPEG-2 of 4 Mbit/s shows a third of its cadence; at this all of it, and video none."""
 
 LEAST_LINES = 96
 """idet weighs even lines against odd ones; in fewer lines one more of either tips it."""

@@ -52,8 +52,8 @@ def sampled_windows(plan: EncodePlan) -> tuple[Window, ...]:
     grid = plan.grid
     joins = []
     for join in _evenly([chunk.first_frame for chunk in plan.chunks[1:]], MOST_JOINS):
-        first = max(0, join - JOIN_FRAMES // 2)
-        joins.append(Window(first, min(JOIN_FRAMES, grid.frames - first), 1, join=True))
+        begin = max(0, join - JOIN_FRAMES // 2)
+        joins.append(Window(begin, min(JOIN_FRAMES, grid.frames - begin), 1, join=True))
     count = min(MOST_SPREAD, max(1, int(grid.frames / grid.frame_rate) // SPREAD_EVERY_S))
     middles = [int(grid.frames * Fraction(2 * index + 1, 2 * count)) for index in range(count)]
     spread = [_spread(plan, middle, SCORED_IN_SPREAD) for middle in middles]
