@@ -22,11 +22,14 @@ TASKS = "framegate.testing.tasks"
 HANG = f"{TASKS}:hang"
 
 HOST = f"""
-import sys, threading
+import signal, sys, threading
 from pathlib import Path
 from framegate.security.sandbox import Limits
 from framegate.security.sandbox.host import ForkServer
 
+# whoever runs the tests in the background may ignore these
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 server = ForkServer(["{TASKS}"])
 started = threading.Barrier(3)
 
