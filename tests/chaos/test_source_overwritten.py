@@ -82,15 +82,16 @@ def published(out: Path) -> tuple[Any, dict[str, bytes]]:
     """What was seen, and every byte of the media; what was encoded is what was seen."""
     (folder,) = out.iterdir()
     report = json.loads((folder / "report.json").read_text())
-    assert report["agreement"] == {
+    agreement = report["agreement"]
+    # each picture of this source is unlike the one before: some are looked at again, none left out
+    assert agreement.pop("frames_unlike") == agreement.pop("looked_again")
+    assert agreement == {
         "frames_screened": FRAMES,
         "frames_encoded": FRAMES,
         "corrupt_packets": 0,
         "exact": True,
         "agrees": True,
         "frames_compared": FRAMES,
-        "frames_unlike": 0,
-        "looked_again": 0,
         "left_unseen": 0,
     }
     seen = [sample["pdq"] for sample in report["screening"]["samples"]]

@@ -78,7 +78,8 @@ def test_it_fits_the_screen(browser: Browser, folder: Path, width: int) -> None:
 
 def test_no_table_is_cut_on_a_phone(browser: Browser, folder: Path) -> None:
     page, _, _ = visit(browser, folder, 390)
-    page.locator("summary").click()
+    for summary in page.locator("summary").all():
+        summary.click()
     cut = page.locator(".scroll").evaluate_all(
         "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText.slice(0, 40))"
     )

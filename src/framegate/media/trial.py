@@ -13,7 +13,7 @@ that of a whole GOP.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from concurrent.futures.thread import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,7 @@ from framegate.security.sandbox import Call
 codec.prepare(TrialWork, TrialDone)
 
 AT_ONCE = 4  # encoders side by side; each is one thread, so their number changes no byte
+PIXELS_AT_ONCE = AT_ONCE * 1920 * 1088  # of the largest size: an encoder of 4K takes 0.4 GB
 
 
 def measure(call: Call) -> dict[str, Any]:
@@ -52,9 +53,9 @@ def measure(call: Call) -> dict[str, Any]:
     work = codec.load(TrialWork, call.request)
     top = max(work.sizes, key=lambda size: size.width * size.height)
     sums = [_Sum() for _ in work.trials]
-    scored: list[_Sum] = []
-    windows = []
-    with Scorer(top.width, top.height) as scorer, ThreadPoolExecutor(AT_ONCE) as pool:
+    windows: list[Window] = []
+    at_once = max(1, min(AT_ONCE, PIXELS_AT_ONCE // (top.width * top.height)))
+    with ThreadPoolExecutor(at_once) as pool:
         for window, pictures in _stretches(call, work):
             windows.append(window)
             made = pool.map(
@@ -63,14 +64,21 @@ def measure(call: Call) -> dict[str, Any]:
                 ),
                 work.trials,
             )
-            for total, trial in zip(sums, made, strict=True):
-                total.rates.append(trial.bitrate)
-                for number, shown in trial.shown:
-                    scorer.add(*pictures.around(top.name, number), shown)
-                    scored.append(total)
-                call.emit({"trials": sum(len(each.rates) for each in sums)})
-        for total, score in zip(scored, scorer.scores(), strict=True):
-            total.scores.append(score)
+            tried: list[_Tried] = []
+            for trial in made:
+                tried.append(trial)
+                call.emit({"trials": (len(windows) - 1) * len(work.trials) + len(tried)})
+            # after the encoders and not beside them: at 4K either takes half a gigabyte
+            with Scorer(top.width, top.height) as scorer:
+                scored: list[_Sum] = []
+                for total, trial in zip(sums, tried, strict=True):
+                    total.rates.append(trial.bitrate)
+                    for number, shown in trial.shown:
+                        scorer.add(*pictures.around(top.name, number), shown)
+                        scored.append(total)
+                for total, score in zip(scored, scorer.scores(), strict=True):
+                    total.scores.append(score)
+            del made, tried, trial, shown, pictures  # not kept while the next are decoded
     if not windows:
         raise Undecodable("No part of the video can be tried")
     points = (total.point(trial) for total, trial in zip(sums, work.trials, strict=True))
@@ -96,14 +104,16 @@ class _Sum:
 
 
 class _Pictures:
-    """A stretch and a frame on either side of it, at every size, by grid frame number."""
+    """A stretch and a frame on either side of it, at the needed sizes, by grid frame number."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], needed: Container[str]) -> None:
         self._names = names
+        self._needed = needed
         self._sizes: dict[int, dict[str, VideoFrame]] = {}
 
     def add(self, number: int, pictures: Sequence[VideoFrame]) -> None:
-        self._sizes[number] = dict(zip(self._names, pictures, strict=True))
+        named = zip(self._names, pictures, strict=True)
+        self._sizes[number] = {name: picture for name, picture in named if name in self._needed}
 
     def has(self, window: Window) -> bool:
         return all(n in self._sizes for n in range(window.first, window.first + window.frames))
@@ -123,6 +133,7 @@ def _stretches(call: Call, work: TrialWork) -> Iterator[tuple[Window, _Pictures]
     """Each window that can be decoded, with its pictures."""
     ordered = sorted(work.sizes, key=lambda size: size.width * size.height, reverse=True)
     names = [size.name for size in ordered]
+    needed = {names[0], *(trial.name for trial in work.trials)}
     graph = PictureGraph(
         work.video, [Size(size.width, size.height) for size in ordered], work.grid.frame_rate
     )
@@ -137,7 +148,7 @@ def _stretches(call: Call, work: TrialWork) -> Iterator[tuple[Window, _Pictures]
             fields=work.fields,
         )
         waiting = list(run)
-        pictures = _Pictures(names)
+        pictures = _Pictures(names, needed)
         for frame in grid_frames(call, chunk, SourceCount()):
             number, window = frame.pts or 0, waiting[0]
             if number >= window.first - 1:
@@ -145,7 +156,7 @@ def _stretches(call: Call, work: TrialWork) -> Iterator[tuple[Window, _Pictures]
             if number == min(end - 1, window.first + window.frames):
                 if pictures.has(window):
                     yield window, pictures
-                pictures = _Pictures(names)
+                pictures = _Pictures(names, needed)
                 waiting.pop(0)
                 if not waiting:
                     break

@@ -59,6 +59,9 @@ class Launched:
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "LC_ALL": "C.UTF-8",
             "MALLOC_ARENA_MAX": "4",  # arenas are reserved address space, 64 MiB each
+            # else the C library raises it to the size of a freed picture, and keeps those of 4K in
+            # heaps full of holes
+            "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
             "OPENBLAS_NUM_THREADS": "1",  # fork needs a process of one thread
             "OMP_NUM_THREADS": "1",
         }
