@@ -35,6 +35,7 @@ class Nobody:
 
     stills = ()
     audio = ()
+    captions = ()
     unavailable = ()
 
 
