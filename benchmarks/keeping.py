@@ -19,7 +19,7 @@ from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
 from framegate.stages.probe import probe
 from framegate.stages.screen.analysers.hashes import HashAnalyser
-from framegate.stages.screen.protocol import Every, Looked
+from framegate.stages.screen.protocol import Every, Looked, Panel
 from framegate.stages.screen.screen import screen
 
 
@@ -64,13 +64,6 @@ class _Keeper:
 
 
 @dataclass(frozen=True, slots=True)
-class _Panel:
-    stills: tuple[object, ...]
-    audio: tuple[object, ...] = ()
-    unavailable: tuple[object, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
     """Samples in order; numbers of the novel ones and of the first of each shot; 16 kHz mono."""
 
@@ -99,7 +92,7 @@ def keep_samples(path: Path) -> Kept:
     with TemporaryDirectory(prefix="framegate-bench-") as folder, ForkServer() as server:
         context = StageContext(server, Path(folder), Quiet(), lambda: datetime.now(UTC))
         facts = measure_facts(context, path)
-        panel = _Panel((HashAnalyser(), *keepers), keepers[:1])
+        panel = Panel(stills=(HashAnalyser(), *keepers), audio=keepers[:1])
         with path.open("rb") as source:
             screen(context, source.fileno(), facts, panel)
     by_reason = {keeper.every: keeper for keeper in keepers}

@@ -9,7 +9,6 @@ to decode as real video gets, so that a fixed cost a frame and a call weighs mos
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,20 +22,11 @@ from benchmarks.answers import Answer, Row
 from benchmarks.keeping import Quiet, measure_facts
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
+from framegate.stages.screen.protocol import Panel
 from framegate.stages.screen.screen import screen
 
 AUTO, ALL = 0.75, 1.10
 SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Nobody:
-    """A panel without analysers."""
-
-    stills = ()
-    audio = ()
-    captions = ()
-    unavailable = ()
 
 
 def decode_all(path: Path) -> None:
@@ -54,7 +44,7 @@ def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, 
     def one(mode: str) -> Callable[[], None]:
         def run() -> None:
             with path.open("rb") as source:
-                kept[mode] = screen(context, source.fileno(), facts, Nobody(), mode=mode)
+                kept[mode] = screen(context, source.fileno(), facts, Panel(), mode=mode)
 
         return run
 
