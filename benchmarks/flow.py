@@ -5,7 +5,8 @@
 framegate is the command itself with a fresh data folder: interpreter, imports, database, durable
 steps, sandbox, probe, screen, decision, report, everything. The parts are in `parts`, each alone
 and bare. ``start-up`` is the command again on the finished file: it starts, hashes the file, finds
-it done and ends. The ratio is given with start-up and without.
+it done and ends. The ratio is given with start-up and without. The ladder is the fixed one: what
+trials cost and bring is measured in `pertitle`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ import numpy as np
 from benchmarks import measure, sources
 from benchmarks.answers import Answer, Row
 from benchmarks.keeping import keep_samples
-from benchmarks.ladders import PROGRAM
+from benchmarks.ladders import PROGRAM, flags
 from framegate.domain import codec
-from framegate.domain.ladder import Grid
+from framegate.domain.ladder import EncodePlan, Grid
 from framegate.stages.encode.package import packager_path
 from framegate.stages.encode.proof import spread_step
 
@@ -77,7 +78,7 @@ def _turn(clip: Path, folder: Path, turn: int) -> dict[str, float]:
 def _process(clip: Path, home: Path) -> tuple[measure.Usage, dict[str, Any]]:
     """One run of the command; its usage, and the report that it wrote."""
     usage = measure.run(
-        [FRAMEGATE, "process", str(clip), "-o", str(home / "out")],
+        [FRAMEGATE, "process", str(clip), "-o", str(home / "out"), "--ladder", "fixed"],
         env={"FRAMEGATE_HOME": str(home)},
     )
     (report,) = (home / "out").glob("*/report.json")
@@ -95,6 +96,7 @@ def _part(name: str, folder: Path) -> float:
 def _write_job(clip: Path, report: dict[str, Any], folder: Path) -> None:
     """What the parts have to do, taken from what framegate did."""
     plan, screening = report["plan"], report["screening"]
+    encoded = codec.load(EncodePlan, plan)
     kept = keep_samples(clip)
     arrays = {"pixels": np.stack([sample.pixels for sample in kept.samples]), "sound": kept.sound}
     for number, sample in enumerate(kept.samples):
@@ -110,6 +112,7 @@ def _write_job(clip: Path, report: dict[str, Any], folder: Path) -> None:
         "ffmpeg": PROGRAM,
         "packager": str(packager_path()),
         "rungs": plan["renditions"],
+        "flags": {rung.name: flags(rung, encoded) for rung in encoded.renditions},
         "gop": plan["grid"]["gop_frames"],
         "rate": numerator / denominator,
         "audio_bitrate": plan["audio"][0]["bitrate"] if plan["audio"] else 0,

@@ -160,24 +160,13 @@ def ladder(job: dict[str, Any], folder: Path) -> Work:
     outs: list[str] = []
     for index, rung in enumerate(rungs):
         graph += f";[s{index}]scale={rung['width']}:{rung['height']}:flags=bicubic[o{index}]"
-        outs += ["-map", f"[o{index}]", *x264(rung, job["gop"])]
+        outs += ["-map", f"[o{index}]", *job["flags"][rung["name"]]]
         outs.append(str(folder / f"{rung['name']}.mp4"))
     command = [job["ffmpeg"], *QUIET, "-i", job["clip"], "-filter_complex", graph, *outs]
     return lambda: subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 QUIET = ("-hide_banner", "-nostdin", "-y", "-loglevel", "error")
-
-
-def x264(rung: dict[str, Any], gop: int) -> list[str]:
-    """The settings of `framegate.media.encoders` as ffmpeg options."""
-    return [
-        *("-c:v", "libx264", "-preset", rung["preset"], "-crf", f"{rung['crf']:g}"),
-        *("-maxrate", str(rung["maxrate"]), "-bufsize", str(rung["bufsize_bits"])),
-        *("-profile:v", "high", "-forced-idr", "1", "-threads:v", "1"),
-        *("-force_key_frames", f"expr:eq(mod(n,{gop}),0)"),
-        *("-x264-params", "keyint=infinite:scenecut=0:stitchable=1:threads=1:lookahead-threads=1"),
-    ]
 
 
 def aac(job: dict[str, Any], folder: Path) -> Work:
