@@ -30,11 +30,11 @@ from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import Internal, Undecodable
 from framegate.media.alpha import Opaque
 from framegate.media.container import (
-    VENDOR_ERRORS,
     Tally,
     decode_packets,
     open_source,
     packets,
+    sought,
     video_track,
 )
 from framegate.media.encoders import add_encoder
@@ -160,7 +160,7 @@ def _source_frames(
     for seek in seeks:
         with open_source(call.fd("source"), max_pixels=work.video.decoder_pixels) as container:
             stream = video_track(container, work.video.index)
-            if seek is not None and not _seek(container, stream, seek):
+            if seek is not None and not sought(container, stream, seek):
                 continue
             frames = _decoded(
                 container,
@@ -178,14 +178,6 @@ def _source_frames(
                     call.emit({"decoded": count})
                 yield frame
             return
-
-
-def _seek(container: InputContainer, stream: VideoStream, pts: int) -> bool:
-    try:
-        container.seek(pts, stream=stream, backward=True)
-    except VENDOR_ERRORS:
-        return False
-    return True
 
 
 def _decoded(

@@ -189,6 +189,15 @@ def video_track(container: InputContainer, index: int) -> VideoStream:
     return _track(container, index, VideoStream)
 
 
+def sought(container: InputContainer, stream: VideoStream, pts: int) -> bool:
+    """Go to the keyframe at or before ``pts`` (ticks); False where the file cannot be sought."""
+    try:
+        container.seek(pts, stream=stream, backward=True)
+    except VENDOR_ERRORS:
+        return False
+    return True
+
+
 def audio_track(container: InputContainer, index: int) -> AudioStream:
     """An audio track that probe found. Raises `Undecodable` when it is not there."""
     return _track(container, index, AudioStream)

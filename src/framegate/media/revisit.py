@@ -19,11 +19,11 @@ from av.video.stream import VideoStream
 
 from framegate.media.alpha import Opaque
 from framegate.media.container import (
-    VENDOR_ERRORS,
     Tally,
     decode_packets,
     open_source,
     packets,
+    sought,
     video_track,
 )
 from framegate.media.preview import Look
@@ -90,7 +90,7 @@ def _read(call: Call, seek: int | None, last: int) -> Iterator[VideoFrame]:
     index, max_pixels = int(call.request["index"]), int(call.request["max_pixels"])
     with open_source(call.fd("source"), max_pixels=max_pixels) as container:
         stream = video_track(container, index)
-        if seek is not None and not _sought(container, stream, seek):
+        if seek is not None and not sought(container, stream, seek):
             return
         tally = Tally()
         source = _from_keyframe(container, stream, tally, any_packet=seek is None)
@@ -100,14 +100,6 @@ def _read(call: Call, seek: int | None, last: int) -> Iterator[VideoFrame]:
             yield frame
             if _pts(frame) >= last:
                 return
-
-
-def _sought(container: InputContainer, stream: VideoStream, pts: int) -> bool:
-    try:
-        container.seek(pts, stream=stream, backward=True)
-    except VENDOR_ERRORS:
-        return False
-    return True
 
 
 def _from_keyframe(

@@ -170,53 +170,44 @@ class _Queue:
         return self._every is Every.NOVEL and is_novel(shown.pdq, pdq)
 
 
-class Listening:
-    """Plays the sound of one track to the audio analysers."""
+class _Panel[A: (AudioAnalyser, CaptionAnalyser)]:
+    """Analysers that are given a track, and what becomes of each."""
 
-    def __init__(self, analysers: Sequence[AudioAnalyser]) -> None:
-        self._analysers = [(each, _Account(each)) for each in analysers]
+    def __init__(self, analysers: Sequence[A]) -> None:
+        self._analysers: list[tuple[A, _Account]] = [(each, _Account(each)) for each in analysers]
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody listens."""
+        """Whether anybody is there."""
         return bool(self._analysers)
+
+    def finish(self) -> Seen:
+        """The analysers' last words."""
+        for analyser, account in self._analysers:
+            _timed(account, analyser.finish)
+        return _total([account for _each, account in self._analysers], {})
+
+    def skipped(self, reason: str) -> tuple[AnalyserRun, ...]:
+        """The runs when there was nothing to give them."""
+        return tuple(account.run(Status.SKIPPED, reason) for _each, account in self._analysers)
+
+
+class Listening(_Panel[AudioAnalyser]):
+    """Plays the sound of one track to the audio analysers."""
 
     def hear(self, start: Fraction, sound: Sound) -> None:
         """One block, ascending."""
         for analyser, account in self._analysers:
             _timed(account, partial(analyser.listen, start, sound))
 
-    def finish(self) -> Seen:
-        """The analysers' last words."""
-        for analyser, account in self._analysers:
-            _timed(account, analyser.finish)
-        return _total([account for _each, account in self._analysers], {})
 
-    def skipped(self, reason: str) -> tuple[AnalyserRun, ...]:
-        """The runs when there was nothing to hear."""
-        return tuple(account.run(Status.SKIPPED, reason) for _each, account in self._analysers)
-
-
-class Reading:
+class Reading(_Panel[CaptionAnalyser]):
     """Shows caption tracks to the analysers of captions."""
-
-    def __init__(self, analysers: Sequence[CaptionAnalyser]) -> None:
-        self._analysers = [(each, _Account(each)) for each in analysers]
 
     def read(self, track: CaptionTrack, cues: Sequence[Cue]) -> None:
         """One track, whole."""
         for analyser, account in self._analysers:
             _timed(account, partial(analyser.read, track, cues))
-
-    def finish(self) -> Seen:
-        """The analysers' last words."""
-        for analyser, account in self._analysers:
-            _timed(account, analyser.finish)
-        return _total([account for _each, account in self._analysers], {})
-
-    def skipped(self, reason: str) -> tuple[AnalyserRun, ...]:
-        """The runs when there was nothing to read."""
-        return tuple(account.run(Status.SKIPPED, reason) for _each, account in self._analysers)
 
 
 def is_novel(shown: PdqHash | None, now: PdqHash | None) -> bool:
