@@ -17,7 +17,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from framegate.domain.codec import load
 from framegate.domain.frames import (
@@ -223,7 +222,12 @@ def save_preview(folder: Path, sample: Sample) -> None:
     if shrink < 1:
         size = [max(1, round(side * shrink)) for side in (pixels.shape[1], pixels.shape[0])]
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    Image.fromarray(pixels).save(folder / f"{sample.info.index:06d}.jpg", quality=JPEG_QUALITY)
+    done, jpeg = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
+    if not done:
+        raise Internal("A preview cannot be made", f"{pixels.shape} as JPEG")
+    (folder / f"{sample.info.index:06d}.jpg").write_bytes(jpeg.tobytes())
 
 
 def with_hashes(
