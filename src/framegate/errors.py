@@ -18,6 +18,7 @@
     │   ├── CallerLimit         resource.ulimit        a limit of the caller's shell is too tight
     │   ├── DiskFull            resource.disk_full
     │   └── OutputNotWritable   resource.output
+    ├── CacheUnavailable        cache.unavailable      the store of remembered verdicts is away
     ├── ComponentMissing        component.missing      codec, model, program or kernel feature
     ├── ModelMismatch           component.mismatch     a model file is not the pinned one
     ├── PolicyInvalid           policy.invalid
@@ -202,6 +203,15 @@ class OutputNotWritable(ResourceError):
     exit_code = 73
     retryable = False
     default_todo = "Choose another folder with -o"
+
+
+class CacheUnavailable(FramegateError):
+    """The verdict cache cannot be reached or used; work goes on without what it remembers."""
+
+    code = "cache.unavailable"
+    exit_code = 69
+    retryable = True
+    default_todo = "Check [cache] in framegate.toml and that its server runs"
 
 
 class ComponentMissing(FramegateError):

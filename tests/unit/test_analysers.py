@@ -93,7 +93,7 @@ def test_blank_pictures_match_nothing_and_are_counted() -> None:
     assert quality == 0
     analyser = hashes.HashAnalyser([HashList("l", "hash-list", pdq=(digest,))])
     assert analyser.analyse([sample(blank)]).findings == ()
-    assert analyser.finish().reason == "1 samples too plain to compare (PDQ quality < 50)"
+    assert analyser.finish().reason == "1 sample too plain to compare (PDQ quality < 50)"
 
 
 def test_black_bars_look_graphic_unless_cropped(models: Models, clips: Path) -> None:

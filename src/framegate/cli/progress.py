@@ -25,6 +25,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from framegate.domain.counted import counted
 from framegate.errors import printable
 
 
@@ -178,7 +179,7 @@ class Lines(Display):
 
     @override
     def start(self, stage: str, total: float | None, unit: str) -> None:
-        size = f" ({total:.0f} {unit})" if total is not None and unit != "bytes" else ""
+        size = "" if total is None or unit == "bytes" else f" ({_amount(total, unit)})"
         self._stream.write(f"{self._prefix}{stage}{size} ...\n")
         self._stream.flush()
 
@@ -186,6 +187,12 @@ class Lines(Display):
     def end(self, stage: str, note: str = "") -> None:
         self._stream.write(f"{self._prefix}{stage}: {note or 'done'}\n")
         self._stream.flush()
+
+
+def _amount(total: float, unit: str) -> str:
+    """In the unit of a stage: ``72 frames``, ``1 frame``, ``5 s``."""
+    whole, one = round(total), unit.removesuffix("s")
+    return counted(whole, one) if one else f"{whole} {unit}"
 
 
 class Events(Display):

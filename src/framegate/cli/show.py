@@ -17,6 +17,7 @@ from framegate.cli.answer import error_object
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
 from framegate.domain.codec import dump
+from framegate.domain.counted import counted
 from framegate.domain.frames import Coverage
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
@@ -47,7 +48,7 @@ def facts_line(facts: MediaFacts) -> str:
     if video.hdr.value != "sdr":
         parts.append(video.hdr.value)
     tracks = len(facts.audio)
-    parts.append(f"{tracks} audio track{'' if tracks == 1 else 's'}" if tracks else "no audio")
+    parts.append(counted(tracks, "audio track") if tracks else "no audio")
     if facts.truncated:
         parts.append(f"truncated: {facts.readable_share:.0%} readable")
     return ", ".join(parts)
@@ -97,8 +98,8 @@ def promise(coverage: Coverage, asked_gap_s: float) -> str:
 def comparison(found: Agreement) -> str:
     """What the encode showed that nobody had looked at, and what became of it."""
     text = (
-        f"{found.frames_compared} frames encoded, {found.frames_unlike} unlike what was looked "
-        f"at, {found.looked_again} looked at again"
+        f"{counted(found.frames_compared, 'frame')} encoded, "
+        f"{found.frames_unlike} unlike what was looked at, {found.looked_again} looked at again"
     )
     return f"{text}, {found.left_unseen} not seen" if found.left_unseen else text
 
@@ -109,7 +110,8 @@ def tally(results: Sequence[ProcessResult]) -> str:
         result.outcome.decision.verdict.action.value if result.outcome else "failed"
         for result in results
     )
-    return f"{len(results)} files: " + ", ".join(f"{n} {name}" for name, n in counts.items())
+    each = ", ".join(f"{n} {name}" for name, n in counts.items())
+    return f"{counted(len(results), 'file')}: {each}"
 
 
 def _rows(result: ProcessResult, outcome: Outcome, asked_gap_s: float) -> list[tuple[str, str]]:
@@ -125,8 +127,8 @@ def _rows(result: ProcessResult, outcome: Outcome, asked_gap_s: float) -> list[t
         (
             "looked at",
             (
-                f"{coverage.frames_sampled} samples, {coverage.frames_decoded} of "
-                f"{coverage.frames_in_source} frames decoded, "
+                f"{counted(coverage.frames_sampled, 'sample')}, {coverage.frames_decoded} of "
+                f"{counted(coverage.frames_in_source, 'frame')} decoded, "
                 f"largest gap {coverage.largest_gap_s:.2f} s"
             ),
         )

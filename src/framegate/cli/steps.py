@@ -16,6 +16,7 @@ from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import facts_line, promise, reasons
 from framegate.domain.codec import dump
+from framegate.domain.counted import counted
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.errors import printable
@@ -173,7 +174,7 @@ def _print_looked(path: Path, looked: ScreenResult, *, asked_gap_s: float) -> No
     for words in reasons(looked.verdict):
         say(f"  because {printable(words)}")
     say(
-        f"  {shots} shot{'' if shots == 1 else 's'}, {coverage.frames_sampled} samples, "
+        f"  {counted(shots, 'shot')}, {counted(coverage.frames_sampled, 'sample')}, "
         f"largest gap {coverage.largest_gap_s:.2f} s, quality {screening.quality.score:.0f}/100"
     )
     say(f"  promise: {promise(coverage, asked_gap_s)}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from framegate.domain.codec import dump, load
+from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.imprint import Imprints
 from framegate.domain.layout import IMPRINTS, SAMPLES
@@ -38,7 +39,7 @@ def compare_pictures(run: Run, screened: Screened, receipts: Receipts) -> Compar
     pictures = find_unseen(known, _parts(run, receipts))
     progress.end(
         Step.COMPARE,
-        f"{pictures.frames} frames, "
+        f"{counted(pictures.frames, 'frame')}, "
         + (f"{pictures.unlike} unlike what was looked at" if pictures.unlike else "none unseen"),
     )
     return Compared(read, pictures)

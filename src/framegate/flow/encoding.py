@@ -14,6 +14,7 @@ from pathlib import Path
 
 from framegate.domain.captions import CaptionTrack
 from framegate.domain.codec import dump, load
+from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import Chunk, EncodePlan
 from framegate.domain.layout import MEDIA, PACKAGE
@@ -218,5 +219,5 @@ def _chunks(
             raise WorkLost(receipt.id)
     run.note(Step.CHUNK, time.perf_counter() - began, resumed=not fresh)
     rungs = ", ".join(rendition.name for rendition in plan.renditions)
-    progress.end(Step.CHUNK, f"{len(plan.chunks)} chunks, {rungs}")
+    progress.end(Step.CHUNK, f"{counted(len(plan.chunks), 'chunk')}, {rungs}")
     return receipts

@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from framegate.domain.counted import counted
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import FieldOrder
 from framegate.errors import FramegateError, InputTooLarge, Undecodable
@@ -234,7 +235,7 @@ def _no_frame(fd: int, index: int, refused: int, *, max_pixels: int) -> Framegat
                 "The picture is too large",
                 f"{size[1]} x {size[2]} pixels where {max_pixels} in all are allowed",
             )
-    return Undecodable("No frame can be decoded", f"{refused} packets were refused")
+    return Undecodable("No frame can be decoded", f"{counted(refused, 'packet')} refused")
 
 
 def _bounded(source: Iterator[Packet[Any]], most: int) -> Iterator[Packet[Any]]:

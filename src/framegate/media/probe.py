@@ -16,6 +16,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from framegate.domain.codec import dump, load, prepare
+from framegate.domain.counted import counted
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import (
     AudioFacts,
@@ -340,14 +341,14 @@ def _warnings(
     if extension and extension not in EXTENSIONS.get(claims.kind, set()):
         found.append(f"named .{extension[:16]} but the bytes are {claims.kind}")
     if shared:
-        found.append(f"{shared} frames share a timestamp with another")
+        found.append(f"{counted(shared, 'frame')} with the timestamp of another")
     if len(frames.sizes) > 1:
         found.append("the picture size changes within the track")
     matrix = frames.side_data.get("display_matrix")
     if matrix is not None and not rotation_of(matrix)[1]:
         found.append("the display matrix is no quarter turn; the nearest is used")
     if claims.frames and claims.frames > len(seen.pts) and claims.kind not in HOLDING:
-        found.append(f"the header claims {claims.frames} frames")
+        found.append(f"the header claims {counted(claims.frames, 'frame')}")
     return found
 
 

@@ -22,6 +22,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from framegate.domain.counted import counted
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status
 from framegate.domain.labels import covers
 from framegate.domain.media import MediaFacts
@@ -153,7 +154,7 @@ def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
             rule="framegate.unseen",
             action=Action.REVIEW,
             words=(
-                f"{unseen} frame{'s' if unseen > 1 else ''} of what was encoded "
+                f"{counted(unseen, 'frame')} of what was encoded "
                 f"{'are' if unseen > 1 else 'is'} unlike anything that was looked at, and could "
                 "not be looked at then either."
             ),
@@ -163,7 +164,7 @@ def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
         yield Reason(
             rule="framegate.undecodable",
             action=Action.ALLOW,
-            words=f"{broken} frame{'s' if broken > 1 else ''} could not be decoded.",
+            words=f"{counted(broken, 'frame')} could not be decoded.",
         )
 
 

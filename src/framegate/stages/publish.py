@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from framegate.domain.counted import counted
 from framegate.domain.layout import CAPTIONS, DASH, HLS, MEDIA, POSTER, PREVIEW, SPRITES, THUMBNAILS
 from framegate.stages.base import StageContext
 from framegate.storage.atomic import atomic_folder
@@ -42,7 +43,7 @@ def publish(
                 context.progress.advance("publish", files)
         write_reports(folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    context.progress.end("publish", f"{files} files, {size / 1e6:.1f} MB")
+    context.progress.end("publish", f"{counted(files, 'file')}, {size / 1e6:.1f} MB")
     return size
 
 

@@ -23,6 +23,7 @@ from framegate.domain.captions import (
     CaptionTrack,
     Cue,
 )
+from framegate.domain.counted import counted
 from framegate.domain.languages import english_name, short_tag
 from framegate.domain.layout import CAPTIONS
 from framegate.domain.media import MediaFacts, TextFacts
@@ -93,7 +94,7 @@ def read_captions(
     if done.dtvcc_only:
         dropped.append("CEA-708 captions without CEA-608 ones beside them: not decoded")
     tracks, empty = _tracks(context, facts, collected.cues, silent)
-    context.progress.end(STAGE, f"{len(tracks)} caption tracks")
+    context.progress.end(STAGE, counted(len(tracks), "caption track"))
     return Captions(tracks, (*dropped, *empty))
 
 

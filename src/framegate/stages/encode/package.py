@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from framegate.domain.captions import CaptionTrack
+from framegate.domain.counted import counted
 from framegate.domain.ladder import AudioRendition, EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.layout import CAPTIONS, DASH, HLS, MASTER, MEDIA, MPD
 from framegate.domain.package import Packaged
@@ -116,7 +117,8 @@ def package(
         if path.is_file()
     )
     context.progress.advance("package", float(size))
-    context.progress.end("package", f"{len(tracks)} tracks, {tracks[0].segments} segments")
+    segments = counted(tracks[0].segments, "segment")
+    context.progress.end("package", f"{counted(len(tracks), 'track')}, {segments}")
     return Packaged(files=tuple(files), tracks=tracks, warnings=_warnings(plan))
 
 

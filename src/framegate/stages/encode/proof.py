@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.domain import codec
+from framegate.domain.counted import counted
 from framegate.domain.ladder import EncodedRendition, EncodePlan, Grid, QualityWindow
 from framegate.domain.media import VideoFacts
 from framegate.domain.proof import VmafDone, VmafWork, Window
@@ -160,7 +161,7 @@ def prove(
             on_message=heard,
         )
     done = codec.load(VmafDone, answer)
-    context.progress.end("proof", f"{len(windows)} windows, {_lowest(done.windows)}")
+    context.progress.end("proof", f"{counted(len(windows), 'window')}, {_lowest(done.windows)}")
     return tuple(
         replace(
             encoded,

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from framegate.domain import codec
+from framegate.domain.counted import counted
 from framegate.domain.frames import Pixels
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, Rendition
 from framegate.domain.layout import POSTER, PREVIEW, SPRITES, THUMBNAILS
@@ -73,7 +74,7 @@ def make_stills(
     _preview(context, smallest, audios[:1], out / PREVIEW)
     with writing(out.name):
         sync_tree(out)
-    context.progress.end("stills", f"{len(sheets.cells)} thumbnails")
+    context.progress.end("stills", counted(len(sheets.cells), "thumbnail"))
     return Stills(
         poster=POSTER,
         sprites=tuple(f"{SPRITES}/{name}" for name in names),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from framegate.domain.counted import noun
 from framegate.domain.policy import Action, Reason
 from framegate.domain.report import ReportInput
 from framegate.stages.report.words import duration, number, percent
@@ -80,7 +81,8 @@ def _damaged(report: ReportInput) -> Iterable[Caveat]:
 def _broken(report: ReportInput) -> Iterable[str]:
     broken, packets = report.screening.coverage.undecodable_frames, report.facts.corrupt_packets
     if broken:
-        share = f"{number(broken)} of {number(report.facts.video.frames_measured)} frames"
+        frames = report.facts.video.frames_measured
+        share = f"{number(broken)} of {number(frames)} {noun(frames, 'frame')}"
         yield f"{share} could not be decoded: nobody saw {'them' if broken > 1 else 'it'}."
     if packets:
-        yield f"{number(packets)} damaged packet{'s' if packets > 1 else ''} of data in the file."
+        yield f"{number(packets)} damaged {noun(packets, 'packet')} of data in the file."

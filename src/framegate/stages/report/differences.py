@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from framegate.domain.captions import Captions
+from framegate.domain.counted import counted
 from framegate.domain.ladder import Change
 from framegate.domain.media import MediaFacts
 from framegate.domain.report import ReportInput
@@ -43,7 +44,7 @@ def _captions(captions: Captions) -> Iterable[Change]:
         yield Change(
             f"Captions, {track.label}",
             f"{inside} ({track.source})",
-            f"WebVTT without styles and positions, {track.cues} cues",
+            f"WebVTT without styles and positions, {counted(track.cues, 'cue')}",
         )
     for note in captions.dropped:
         yield Change("Captions", note, NOT_PUBLISHED)

@@ -25,6 +25,7 @@ RATIOS = frozenset(
     {
         ("FrameRate", "claimed"),
         ("FrameRate", "measured"),
+        ("VideoFacts", "coded_aspect"),
         ("VideoFacts", "sample_aspect"),
         ("VideoFacts", "time_base"),
         ("Rendition", "frame_rate"),

@@ -19,6 +19,7 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from framegate.domain.counted import noun
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import QualityWindow
 from framegate.domain.policy import Action, Reason
@@ -72,6 +73,7 @@ def render(report: ReportInput) -> str:
         rate=words.rate,
         percent=words.percent,
         number=words.number,
+        noun=noun,
         dsa=_dsa,
     )
     sheet = evidence.contact_sheet(

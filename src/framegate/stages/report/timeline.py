@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from framegate.domain.counted import counted
 from framegate.domain.findings import Finding, Status
 from framegate.domain.frames import SampleInfo
 from framegate.domain.media import MediaFacts
@@ -137,7 +138,7 @@ def _shots(screening: Screening, axis: _Axis) -> Lane:
         for number, shot in enumerate(_thin(screening.shots))
     )
     count = len(screening.shots)
-    return Lane("Shots", f"{count} shot{'s' if count != 1 else ''}", "shots", bars)
+    return Lane("Shots", counted(count, "shot"), "shots", bars)
 
 
 def _samples(samples: Sequence[SampleInfo], axis: _Axis) -> Lane:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.domain.codec import load
+from framegate.domain.counted import counted
 from framegate.domain.frames import PictureSignals, Sample, SampleInfo, SampleReason
 from framegate.domain.imprint import Imprints, distance
 from framegate.domain.layout import SAMPLES
@@ -80,7 +81,7 @@ def look_again(
         )
     unseen = sum(look.frames for look in looks if look.pts not in revisit.matched)
     supplement = revisit.finish(unseen)
-    context.progress.end(STAGE, f"{len(supplement.samples)} frames")
+    context.progress.end(STAGE, counted(len(supplement.samples), "frame"))
     return supplement
 
 

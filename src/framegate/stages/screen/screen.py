@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from framegate.domain.captions import Captions
+from framegate.domain.counted import counted
 from framegate.domain.frames import Sample, Signals
 from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
@@ -137,7 +138,8 @@ def screen(
         spoken_language=heard.spoken_language,
         sound=heard.tracks,
     )
-    context.progress.end(STAGE, f"{len(screening.shots)} shots, {len(screening.samples)} samples")
+    sampled = counted(len(screening.samples), "sample")
+    context.progress.end(STAGE, f"{counted(len(screening.shots), 'shot')}, {sampled}")
     return screening
 
 
@@ -167,7 +169,7 @@ def _decode_facts(facts: MediaFacts, decoded: _Decoded, decoding: Decoding) -> D
     skipped = decoded.packets - decoded.decoded - decoded.corrupt - decoded.untimed
     if decoded.skipped and skipped > 0:
         mode = "reference-frames"
-        why = f"{skipped} frames that no other frame needs were left out; the gap allows it"
+        why = f"left out: {counted(skipped, 'frame')} that no other frame needs; the gap allows it"
     elif decoded.skipped:
         mode, why = "full", "the source has no frames that could be left out"
     else:

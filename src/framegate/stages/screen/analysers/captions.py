@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from framegate.domain.captions import CaptionTrack, Cue
+from framegate.domain.counted import counted
 from framegate.domain.languages import short_tag
 from framegate.models import registry
 from framegate.models.profanity import Profanity
@@ -50,7 +51,7 @@ class CaptionsAnalyser:
     def read(self, track: CaptionTrack, cues: Sequence[Cue]) -> Looked:
         """One finding for each cue from the floor on; none for a language that is not judged."""
         if not _is_english(track, cues):
-            self._unjudged.append(f"{track.name} ({len(cues)} cues)")
+            self._unjudged.append(f"{track.name} ({counted(len(cues), 'cue')})")
             return Looked()
         found = []
         for cue in cues:

@@ -13,6 +13,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from framegate.domain.counted import counted
 from framegate.domain.findings import EXACT_LEVEL, Finding, Status
 from framegate.domain.frames import Pixels, Sample
 from framegate.domain.hashlist import DEFAULT_DISTANCE, MIN_QUALITY, HashList, Index, Match
@@ -107,5 +108,6 @@ class HashAnalyser:
         files = tuple(
             self._finding(match, "the same file") for match in self._index.match_file(self._source)
         )
-        plain = f"{self._poor} samples too plain to compare (PDQ quality < {MIN_QUALITY})"
+        poor = counted(self._poor, "sample")
+        plain = f"{poor} too plain to compare (PDQ quality < {MIN_QUALITY})"
         return Looked(findings=files, reason=plain if self._poor else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from framegate.domain.counted import counted
 from framegate.domain.findings import Finding
 from framegate.domain.frames import Sample
 from framegate.models import registry
@@ -68,5 +69,6 @@ class TextAnalyser:
 
     def finish(self) -> Looked:
         """Says how much text nobody judged."""
-        reason = f"text of {self._unjudged} samples was read, not judged" if self._unjudged else ""
+        samples = counted(self._unjudged, "sample")
+        reason = f"text of {samples} was read, not judged" if self._unjudged else ""
         return Looked(findings=self._scores.peaks(), reason=reason)
