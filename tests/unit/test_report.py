@@ -329,7 +329,17 @@ def test_seconds_are_named_and_ratios_stay_exact(full: ReportInput) -> None:
         0.0333667
     )
     assert document["screening"]["shots"][1]["start_s"] == 6.0
-    assert "samples" not in {key for key in document if key == "samples"}
+    assert "samples" not in document
+
+
+def test_every_exact_number_that_is_named_as_seconds_is_a_time() -> None:
+    """A new ratio must be added to `RATIOS`, or it would be told as seconds."""
+    schema = schemas()["report.schema.json"]
+    exact = {name for name in re.findall(r'"(\w+)_s": \{\s+"(?:type": "number"|anyOf)', schema)}
+    assert exact == {
+        *("start", "end", "time", "duration_claimed", "duration_measured"),
+        *("shortest_interval", "longest_interval"),
+    }
 
 
 def test_the_timeline_stays_inside_its_lane() -> None:
