@@ -16,7 +16,7 @@ import players
 import tracks
 from framegate.domain.ladder import EncodeOptions, EncodePlan, VideoCodec
 from framegate.security.sandbox.host import ForkServer
-from framegate.stages.encode import roles
+from framegate.stages.encode import audio_roles
 from framegate.stages.encode.package import package
 from framegate.stages.encode.stills import make_stills
 from framegate.testing.clips import ClipSpec, Tone, make_clip
@@ -142,7 +142,7 @@ def play_ends(page: Page, plan: EncodePlan) -> dict[str, Any]:
 @pytest.mark.parametrize("player", players.PLAYERS)
 def test_renditions_play_at_both_ends(browser: Browser, site: Site, player: str) -> None:
     in_dash = player in ("dash.js", "Shaka on DASH")
-    labels = (roles.dash_labels if in_dash else roles.hls_labels)(site.plan.audio)
+    labels = (audio_roles.dash_labels if in_dash else audio_roles.hls_labels)(site.plan.audio)
     for level, width in enumerate(sorted(rendition.width for rendition in site.plan.renditions)):
         with players.playing(browser, site.folder, site.url, player, level) as page:
             assert play_ends(page, site.plan)["width"] == width

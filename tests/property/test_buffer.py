@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framegate.stages.encode.held import HeldTrack, buffer_needed
+from framegate.stages.encode.held_track import HeldTrack, buffer_needed
 from framegate.stages.encode.sample_entry import SampleEntry
 from framegate.stages.encode.segments import SegmentTimes, TrackHeader, _add_burst
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.errors import Internal
+from framegate.stages.encode.bit_rates import Rates, measure
 from framegate.stages.encode.manifests import parse_master, parse_media, parse_mpd
 from framegate.stages.encode.mend import mend_master, mend_media, mend_mpd, target_duration
-from framegate.stages.encode.rates import Rates, measure
 
 MASTER = """#EXTM3U
 #EXT-X-INDEPENDENT-SEGMENTS

@@ -21,7 +21,7 @@ from framegate.domain.sound import Level, Levelled, Levelling
 from framegate.errors import Undecodable
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode import levels
+from framegate.stages.encode import levelling
 from framegate.storage.atomic import atomic_file, make_folder, writing
 from framegate.storage.local import sha256_of
 from framegate.storage.source import reopened
@@ -48,7 +48,7 @@ def encode_audio(
     try:
         before = _measure_source(context, fd, work)
         channels = next((t.channels for t in facts.audio if t.index == audio.source_index), 0)
-        following: Levelling | None = levels.first(
+        following: Levelling | None = levelling.first(
             before, audio.target_lufs, mixed=channels > MIXED_OVER
         )
         tries: list[tuple[Levelling, Level]] = []
@@ -56,7 +56,7 @@ def encode_audio(
             work = replace(work, levelling=following)
             done = _encode(context, fd, work, path, length)
             tries.append((following, _measure_encoded(context, work, path)))
-            following = levels.again(tries, audio.target_lufs)
+            following = levelling.again(tries, audio.target_lufs)
     except Undecodable:
         return None
     return EncodedAudio(

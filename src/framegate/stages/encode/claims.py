@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 
 from framegate.domain.ladder import AudioRendition, Rendition
 from framegate.errors import Internal
+from framegate.stages.encode.bit_rates import Rates, measure
 from framegate.stages.encode.codec_levels import admits, find_level
-from framegate.stages.encode.held import HeldTrack, buffer_needed
+from framegate.stages.encode.held_track import HeldTrack, buffer_needed
 from framegate.stages.encode.manifests import (
     MediaPlaylist,
     PlaylistSegment,
@@ -22,7 +23,6 @@ from framegate.stages.encode.manifests import (
     Representation,
     Variant,
 )
-from framegate.stages.encode.rates import Rates, measure
 
 ROUNDING = Fraction(1, 10**6)  # of a playlist's seconds
 MEAN_SLACK = Fraction(1, 10)  # of AVERAGE-BANDWIDTH; the peak has none

@@ -36,9 +36,9 @@ from framegate.domain.ladder import (
 )
 from framegate.domain.media import MediaFacts, VideoFacts
 from framegate.errors import UnsupportedInput
+from framegate.stages.encode.audio_plan import plan_audio
 from framegate.stages.encode.changes import changes, note
-from framegate.stages.encode.rate import field_work, output_rate, rung_step
-from framegate.stages.encode.sound import plan_audio
+from framegate.stages.encode.frame_rate import field_work, output_rate, rung_step
 
 STANDARD_LINES = (360, 480, 720, 1080, 1440, 2160)
 LEAST_STEP = Fraction(6, 5)  # top rung over the next; closer standard rungs are dropped

@@ -21,8 +21,8 @@ from fractions import Fraction
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
+from framegate.stages.encode.bit_rates import Rates
 from framegate.stages.encode.manifests import DASH, parse_attributes, read_xml
-from framegate.stages.encode.rates import Rates
 
 MICRO = 10**6  # of manifests' seconds; a sum of them is off by less than one
 SILENCE = Rates(0, 0)

@@ -28,9 +28,9 @@ from framegate.domain.package import Packaged
 from framegate.errors import ComponentMissing, DiskFull, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
-from framegate.stages.encode import manifests, mend, roles, subtitles
-from framegate.stages.encode.held import HeldTrack, buffer_needed, read_listed
-from framegate.stages.encode.rates import Rates, measure
+from framegate.stages.encode import audio_roles, manifests, mend, subtitles
+from framegate.stages.encode.bit_rates import Rates, measure
+from framegate.stages.encode.held_track import HeldTrack, buffer_needed, read_listed
 from framegate.stages.encode.verify import verify
 from framegate.storage.atomic import make_folder, scratch_folder, sync_tree, writing
 
@@ -146,7 +146,7 @@ def _arguments(
             # Else tracks of one language become one adaptation set, and players mix them.
             + f",dash_label={name}"
             + (f",language={language}" if language else "")
-            + roles.descriptors(audio.audio, first=audio.audio.source_index == first)
+            + audio_roles.descriptors(audio.audio, first=audio.audio.source_index == first)
         )
     rate = plan.grid.frame_rate
     arguments = [
@@ -182,7 +182,7 @@ def _descriptor(source: Path, stream: str, name: str, out: Path) -> str:
 
 def _mend(out: Path, prefix: str, audio: Sequence[AudioRendition]) -> None:
     """Relative URIs, measured times and rates, names for viewers in every manifest."""
-    master = roles.complete((out / MASTER).read_text("utf-8"), audio)
+    master = audio_roles.complete((out / MASTER).read_text("utf-8"), audio)
     texts: dict[str, str] = {}
     tracks: dict[str, HeldTrack] = {}
     for variant in manifests.parse_master(master):
@@ -202,14 +202,14 @@ def _mend(out: Path, prefix: str, audio: Sequence[AudioRendition]) -> None:
         sizes = [entry.length or 0 for entry in playlist.segments]
         lengths = [after - before for before, after in pairwise(cuts)]
         rates[uri] = measure(sizes if playlist.iframes_only else track.sizes, lengths, target)
-    labels = roles.hls_labels(audio)
+    labels = audio_roles.hls_labels(audio)
     (out / MASTER).write_text(mend.mend_master(master, rates.__getitem__, labels), "utf-8")
     peaks = {name: rates[f"{name}.m3u8"].peak for name in tracks}
     length = max(track.cuts[-1] for track in tracks.values())
     buffer = max(MIN_BUFFER_S, *(buffer_needed(tracks[name], peaks[name]) for name in tracks))
     mpd = out / MPD
-    text = roles.prefer(mpd.read_text("utf-8"), audio)
-    text = mend.mend_mpd(text, prefix, peaks, roles.dash_labels(audio), (length, buffer))
+    text = audio_roles.prefer(mpd.read_text("utf-8"), audio)
+    text = mend.mend_mpd(text, prefix, peaks, audio_roles.dash_labels(audio), (length, buffer))
     mpd.write_text(text, "utf-8")
 
 

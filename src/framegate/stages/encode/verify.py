@@ -14,10 +14,10 @@ from framegate.domain.ladder import EncodePlan, Grid, Rendition
 from framegate.domain.layout import HLS, MASTER, MPD
 from framegate.domain.package import PackagedTrack, TrackKind
 from framegate.stages.encode import claims, manifests
+from framegate.stages.encode.bit_rates import Rates, measure
 from framegate.stages.encode.claims import require
-from framegate.stages.encode.held import HeldTrack, read_listed
+from framegate.stages.encode.held_track import HeldTrack, read_listed
 from framegate.stages.encode.random_access import HEAD_BYTES, starts_alone
-from framegate.stages.encode.rates import Rates, measure
 
 _ABSOLUTE = re.compile(r"^(/|[A-Za-z][A-Za-z0-9+.-]*:)")
 _INDEPENDENT = "#EXT-X-INDEPENDENT-SEGMENTS"

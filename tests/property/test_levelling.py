@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain.sound import TARGET_LUFS, Level, Levelling
-from framegate.stages.encode.levels import (
+from framegate.stages.encode.levelling import (
     CEILING_DBTP,
     MOST_GAIN_DB,
     MOST_TRIES,
