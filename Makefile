@@ -36,10 +36,10 @@ setup: $(VENV)/.run
 # Resolves the pins anew (needs the network and uv).
 lock:
 	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate \
-	    --no-emit-index-url pyproject.toml --extra text --extra speech --group build \
+	    --no-emit-index-url pyproject.toml --extra text --extra speech --extra redis --group build \
 	    -o requirements/run.lock
 	uv pip compile -q --python-version 3.12 --generate-hashes --no-header --no-annotate \
-	    --no-emit-index-url pyproject.toml --extra text --extra speech --group build --group dev \
+	    --no-emit-index-url pyproject.toml --extra text --extra speech --extra redis --group build --group dev \
 	    -c requirements/run.lock -o requirements/dev.lock
 	for group in peers peers-build; do uv pip compile -q --python-version 3.12 \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-package numpy \

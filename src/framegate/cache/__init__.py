@@ -1,0 +1,1 @@
+"""Verdict caches: `embedded` in one file, `redis` for many machines; one contract."""
