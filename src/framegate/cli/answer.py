@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,10 +95,6 @@ def answering(*, as_json: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on where it stopped\n")
         raise SystemExit(int(Exit.INTERRUPTED)) from None
-    except BrokenPipeError:
-        # the reader of stdout went away (`| head`): what is left in the buffer goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(int(Exit.OK)) from None
     except Exception as error:  # noqa: BLE001 - a fault of ours has its line and its exit code too
         logs.logger("cli").exception("unexpected fault")
         _end(Internal("unexpected fault", f"{type(error).__name__}: {error}"), as_json=as_json)

@@ -13,6 +13,7 @@ from framegate.cli import doctor, models, process, review, steps
 from framegate.cli.answer import answering
 from framegate.cli.exits import Exit
 from framegate.cli.grouped import grouped
+from framegate.cli.streams import outlive_readers
 from framegate.cli.usage import Command, help_when_alone, usage_error, wants_json
 from framegate.observability import logs
 
@@ -59,6 +60,7 @@ app.command("doctor", cls=Command)(doctor.doctor)
 
 def main() -> None:
     """Entry point of the ``framegate`` script."""
+    outlive_readers()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8: no fault
     logs.configure()  # on stderr from the start; a command's settings may say more

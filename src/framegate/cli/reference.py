@@ -104,5 +104,8 @@ def _exit_codes() -> str:
     return (
         "# Exit codes\n\nOne file: its own outcome. Several files: 0 when all were published, "
         "1 when any failed, else the strictest verdict (3 over 4).\n\n"
-        "| code | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"
+        "| code | meaning |\n|---|---|\n" + "\n".join(rows) + "\n\n"
+        "A reader of stdout or stderr that leaves (`| head -1`) changes nothing: work goes on to "
+        "its end, what nobody reads is dropped, and the code is that of the work. A shell shows "
+        "the code of a pipe's last command; `set -o pipefail` shows this one.\n"
     )
