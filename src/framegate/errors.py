@@ -21,6 +21,7 @@
     ├── CacheUnavailable        cache.unavailable      the store of remembered verdicts is away
     ├── ComponentMissing        component.missing      codec, model, program or kernel feature
     ├── ModelMismatch           component.mismatch     a model file is not the pinned one
+    ├── VisionUnavailable       vlm.unavailable        no sound answer from the vision model
     ├── PolicyInvalid           policy.invalid
     ├── SettingsInvalid         settings.invalid
     ├── SidecarInvalid          sidecar.invalid
@@ -228,6 +229,17 @@ class ModelMismatch(FramegateError):
     code = "component.mismatch"
     exit_code = 69
     default_todo = "Install the pinned requirements again (`make setup`)"
+
+
+class VisionUnavailable(FramegateError):
+    """The vision model's server gave no answer that can be used: it is not there, too slow, or says
+    what it was not asked. Never a result.
+    """
+
+    code = "vlm.unavailable"
+    exit_code = 75
+    retryable = True
+    default_todo = "Check the server that --vlm names, then run again"
 
 
 class PolicyInvalid(FramegateError):
