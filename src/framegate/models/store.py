@@ -10,6 +10,7 @@ from typing import cast
 
 from framegate.models import onnx, profanity, registry
 from framegate.models.ocr import TextReader
+from framegate.models.sface import FaceReader
 from framegate.models.whisper import Listener
 from framegate.models.yunet import FaceFinder
 
@@ -88,6 +89,11 @@ class Models:
     def faces(self) -> FaceFinder:
         """YuNet."""
         return self._once("yunet", lambda files: FaceFinder(files[0]))
+
+    def face_reader(self) -> FaceReader:
+        """SFace beside YuNet."""
+        finder = self.faces()
+        return self._once("sface", lambda files: FaceReader(finder, files[0]))
 
     def reader(self) -> TextReader:
         """RapidOCR; the direction classifier is verified and not used."""

@@ -19,13 +19,18 @@ _MOST_FACES = 5000
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A box in pixels of the picture (it may reach over the edge) and the model's score."""
+    """A box in pixels of the picture (it may reach over the edge) and the model's score.
+
+    ``landmarks``: (x, y) of the right eye, left eye, nose tip, right and left corner of the mouth,
+    right and left as the person has them.
+    """
 
     x: float
     y: float
     width: float
     height: float
     score: float
+    landmarks: tuple[tuple[float, float], ...] = ()
 
 
 class FaceFinder:
@@ -55,7 +60,11 @@ class FaceFinder:
         if faces_found is None:
             return ()
         faces = [
-            Face(float(row[0]), float(row[1]), float(row[2]), float(row[3]), float(row[14]))
+            Face(
+                *(float(value) for value in row[:4]),
+                score=float(row[14]),
+                landmarks=tuple((float(row[at]), float(row[at + 1])) for at in range(4, 14, 2)),
+            )
             for row in faces_found
             if row[2] > 1 and row[3] > 1
         ]
