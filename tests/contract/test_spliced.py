@@ -32,6 +32,20 @@ version = "1"
 required = ["text.rapidocr"]
 """
 
+TWICE_POLICY = """
+schema_version = 1
+name = "twice"
+version = "1"
+
+[[rules]]
+id = "listed-twice"
+label = "terrorism"
+threshold = 0.5
+min_samples = 2
+action = "block"
+reason = "It is on a list."
+"""
+
 
 @dataclass
 class Telling:
@@ -118,6 +132,20 @@ def test_a_listed_picture_in_one_frame_is_blocked_before_publishing(
     assert report["agreement"]["left_unseen"] == 0
     (work,) = (app.settings.home / "work").glob(f"{outcome.asset.id}-*")
     assert not (work / "samples").exists(), "pictures of what is blocked are not kept"
+
+
+def test_a_rule_that_asks_for_two_samples_calls_a_person(
+    app: wiring.Application, video: Path, tmp_path: Path
+) -> None:
+    """One frame is never in two samples."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(TWICE_POLICY)
+    listed = [video.with_suffix(".txt")]
+    outcome = outcome_of(process(app, video, tmp_path / "out", hashlists=listed, policy=policy))
+    assert outcome.status is Ending.REVIEW
+    assert entries(outcome) == REPORTS
+    (reason,) = outcome.decision.verdict.reasons
+    assert (reason.rule, reason.wanted) == ("listed-twice", Action.BLOCK)
 
 
 def test_what_the_second_look_clears_is_published_and_told(

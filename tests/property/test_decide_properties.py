@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain.findings import AnalyserRun, Finding, Status
+from framegate.domain.frames import SampleReason
 from framegate.domain.labels import covers
 from framegate.domain.policy import Action, Policy, Rule
 from framegate.domain.span import Span
@@ -79,7 +80,14 @@ def run(name: str, level: str, status: Status = Status.OK) -> AnalyserRun:
 
 RUNS = (run("nsfw", "detectors"), run("graphic", "detectors"), run("list", "hash"))
 FACTS = media_facts()
-BASE = screening(samples=6)
+PLAIN = screening(samples=6)
+BASE = replace(  # what lies between two samples is among the places of findings
+    PLAIN,
+    samples=tuple(
+        replace(sample, reason=SampleReason.UNSEEN) if sample.index == 2 else sample
+        for sample in PLAIN.samples
+    ),
+)
 
 
 @given(st.lists(findings(), max_size=8), policies(), st.randoms())

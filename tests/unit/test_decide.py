@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from framegate.domain.findings import AnalyserRun, Finding, Status
-from framegate.domain.frames import LevelCoverage
+from framegate.domain.frames import LevelCoverage, SampleReason
 from framegate.domain.policy import Action, Policy, Rule, Verdict
 from framegate.domain.span import Span
 from framegate.stages.decide import decide
@@ -108,6 +108,42 @@ def test_min_samples_counts_samples_not_findings() -> None:
     one = (seen("sexual.explicit", sample=3), seen("sexual.suggestive", sample=3))
     assert judge(rule, *one).action is Action.ALLOW
     assert judge(rule, *one, seen(sample=4)).action is Action.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("action", "alone", "with_samples"),
+    [
+        (Action.ALLOW, Action.ALLOW, Action.ALLOW),
+        (Action.RESTRICT, Action.REVIEW, Action.REVIEW),
+        (Action.REVIEW, Action.REVIEW, Action.REVIEW),
+        (Action.BLOCK, Action.REVIEW, Action.BLOCK),
+    ],
+)
+def test_what_lies_between_two_samples_needs_no_second_to_call_a_person(
+    action: Action, alone: Action, with_samples: Action
+) -> None:
+    rule = Rule("r", "sexual", 0.5, action, audience="18+", min_samples=2, reason="No.")
+    base = screening(samples=8)
+    spliced = replace(base.samples[3], reason=SampleReason.UNSEEN)
+    samples = (*base.samples[:3], spliced, *base.samples[4:])
+    policy = Policy("p", "7", "f" * 64, (rule,), ())
+
+    def verdict(*findings: Finding) -> Verdict:
+        looked = replace(base, samples=samples, findings=findings, runs=RUNS)
+        return decide(looked, media_facts(), policy)
+
+    one = verdict(seen(sample=3, calibrated=0.9))
+    assert one.action is alone
+    if action is not Action.ALLOW:
+        (reason,) = one.reasons
+        assert (reason.rule, reason.wanted) == ("r", action)
+        assert reason.words.startswith("No. Seen in 1 look at what lies between two samples")
+        assert [finding.sample for finding in reason.findings] == [3]
+    more = [seen(sample=sample, calibrated=0.9) for sample in (3, 4, 5)]
+    assert verdict(*more).action is with_samples, "one finding more makes nothing milder"
+    assert verdict(*more[1:]).action is action
+    assert verdict(seen(sample=3, raw=0.4)).action is Action.ALLOW
+    assert verdict(seen(sample=4)).action is Action.ALLOW
 
 
 def test_min_analysers_wants_agreement_on_the_same_sample() -> None:

@@ -8,7 +8,7 @@ Four things hold (each has a property test):
   says ``require_calibration = false`` (the reason then says so); a hash-list match is exact
   evidence and may block;
 - where a look that the policy requires did not happen, or the promised coverage was not kept, a
-  person decides.
+  person decides; so too where what lies between two samples meets a rule that asks for more.
 
 ``guarantee`` stays None: only thresholds chosen by risk control on labelled material carry one,
 and no such choice is among the inputs.
@@ -24,6 +24,7 @@ from fractions import Fraction
 
 from framegate.domain.counted import counted
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status
+from framegate.domain.frames import SampleReason
 from framegate.domain.labels import covers
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Policy, Reason, Rule, Verdict
@@ -174,16 +175,21 @@ def _rules(screening: Screening, policy: Policy) -> Iterable[Reason]:
     for run in screening.runs:
         levels[run.analyser].add(run.level)
     exact = {name for name, found in levels.items() if found == {EXACT_LEVEL}}
+    between = {s.index for s in screening.samples if s.reason is SampleReason.UNSEEN}
     # A set first: a finding that is told twice is still one finding.
     findings = [f for f in set(screening.findings) if f.status is Status.OK]
     for rule in policy.rules:
         ours = [f for f in findings if covers(rule.label, f.label)]
         over = [f for f in ours if f.analyser in exact or _at_least(f, rule.threshold)]
         hits = _agreed(over, rule.min_analysers, exact)
-        if _places(hits) >= rule.min_samples:
+        met = _places(hits) >= rule.min_samples
+        if met:
             sure = [f for f in hits if f.analyser in exact or _calibrated(f)]
             firm = _agreed(sure, rule.min_analysers, exact)
             yield _reason(rule, hits, firm)
+        if not met or rule.action is Action.RESTRICT:
+            # also beside a restriction: one finding more must not make the verdict milder
+            yield from _too_short(rule, [f for f in hits if f.sample in between])
         unknown = [f for f in ours if f.analyser not in exact and f.number is None]
         if unknown and rule.action is not Action.ALLOW:
             yield Reason(
@@ -202,7 +208,7 @@ def _reason(rule: Rule, hits: Sequence[Finding], firm: Sequence[Finding]) -> Rea
     reason = Reason(
         rule=rule.id,
         action=rule.action,
-        words=rule.reason or f"Matches the rule for “{rule.label}”.",
+        words=_words(rule),
         findings=_sorted(hits),
         dsa_category=rule.dsa_category,
         escalate=rule.escalate,
@@ -215,6 +221,30 @@ def _reason(rule: Rule, hits: Sequence[Finding], firm: Sequence[Finding]) -> Rea
     note = "The scores are not calibrated, so a person decides instead of a block."
     return replace(
         reason, action=Action.REVIEW, wanted=Action.BLOCK, words=f"{reason.words} {note}"
+    )
+
+
+def _words(rule: Rule) -> str:
+    return rule.reason or f"Matches the rule for “{rule.label}”."
+
+
+def _too_short(rule: Rule, between: Sequence[Finding]) -> Iterable[Reason]:
+    """What the encode alone showed was looked at once: it can never meet the number of samples."""
+    if not between or rule.min_samples == 1 or rule.action is Action.ALLOW:
+        return
+    looks = _places(between)
+    yield Reason(
+        rule=rule.id,
+        action=Action.REVIEW,
+        words=(
+            f"{_words(rule)} Seen in {counted(looks, 'look')} at what lies between two samples and "
+            f"is unlike both; what is so short is never in {rule.min_samples} of them, so a person "
+            "decides."
+        ),
+        findings=_sorted(between),
+        wanted=rule.action,
+        dsa_category=rule.dsa_category,
+        escalate=rule.escalate,
     )
 
 
