@@ -20,6 +20,9 @@ PQ_PEAK = 1000
 """cd/m2 that PQ is taken to reach where no metadata says: the mastering peak of HDR10 as it is
 mostly made, and HLG's reference display."""
 
+PQ_TRANSFER, HLG_TRANSFER = "smpte2084", "arib-std-b67"
+"""Transfer curves of HDR (ITU-R BT.2100), as H.273 names them."""
+
 INTERLACED_LEAST = 0.15
 """`VideoFacts.interlaced_measured` from which a track is interlaced. Progressive clips measure 0
 (noise on a still picture up to 0.06), interlaced ones over 0.9."""
@@ -154,6 +157,14 @@ class VideoFacts:
         one, screening above all, could not see.
         """
         return decoder_pixels(self.width, self.height)
+
+    @property
+    def hdr_transfer(self) -> str | None:
+        """The curve that screening and encoding map to SDR from; None for SDR. Dolby Vision is
+        shown by its base layer.
+        """
+        transfer = self.colour.transfer
+        return transfer if transfer in (PQ_TRANSFER, HLG_TRANSFER) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
 """Sandboxed task: decode one audio track once; loudness, silence, and on request its sound.
 
-Request: ``index``, ``start`` (PTS of the video's first presented frame, seconds as a fraction),
-``sound`` (whether blocks are wanted), ``max_pixels``. Messages: ``{"silence": [[start, end]]}``,
-seconds as fractions from ``start``. Blocks in the ring: mono float32 at 16 kHz, as bytes in the
-shape (1, bytes, 1), with ``{"start": seconds}``. Answer: see `decode`.
+Request: `ListenWork`. Messages: ``{"silence": [[start, end]]}``, seconds as fractions from the
+video's first frame. Blocks in the ring: mono float32 at `SOUND_RATE`, as bytes in the shape
+(1, bytes, 1), with ``{"start": seconds}``. Answer: `ListenDone`.
 
 Mono is what a viewer hears, whatever the channels do to one another: their mean, and wherever that
 is much quieter than one of them (opposite phases cancel out, a lone channel drowns) that channel.
@@ -19,6 +18,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from framegate.domain import codec
+from framegate.domain.decoding import BLOCK_S, SOUND_RATE, ListenDone, ListenWork
 from framegate.media.container import (
     Tally,
     audio_track,
@@ -31,8 +32,6 @@ from framegate.media.container import (
 from framegate.media.loudness import Loudness
 from framegate.security.sandbox.call import Call
 
-SOUND_RATE = 16_000  # Hz
-BLOCK_S = 30
 _BLOCK = BLOCK_S * SOUND_RATE  # samples
 _WINDOW = SOUND_RATE // 2  # samples over which channels are compared
 _DROWNED = 3.0  # a channel's energy over the mean's; two unlike channels have 2, a lone one 4
@@ -40,22 +39,20 @@ _LOUDEST = 8.0  # full scale is 1
 _JUMP = Fraction(1, 10)  # s: a longer hole or overlap starts a new block
 _SILENCES = 500  # a message
 
+codec.prepare(ListenWork, ListenDone)
+
 
 def decode(call: Call) -> dict[str, Any]:
-    """Answer: ``loudness_lufs`` (None when nothing was heard), ``heard`` ([start, end] pairs of
-    unbroken sound, at most 1,000), ``heard_s`` (of sound in all, a fraction), ``corrupt``
-    (packets).
-    """
-    request = call.request
-    start = Fraction(request["start"])
+    """Raises `Undecodable` when the track is not there or cannot be measured, `MediaLimit`."""
+    work = codec.load(ListenWork, call.request)
     tally = Tally()
     loudness = Loudness()
-    with open_source(call.fd("source"), max_pixels=int(request["max_pixels"])) as container:
-        stream = audio_track(container, int(request["index"]))
+    with open_source(call.fd("source"), max_pixels=work.max_pixels) as container:
+        stream = audio_track(container, work.index)
         stream.codec_context.thread_count = 1
         base = time_base(stream)
-        track = _Track(call, start) if request["sound"] else None
-        heard = _Heard(start)
+        track = _Track(call, work.start) if work.sound else None
+        heard = _Heard()
         source = packets(container, stream, tally=tally)
         for frame in decode_packets(source, stream, tally=tally):
             assert frame.pts is not None  # decode_packets leaves out what has none
@@ -69,35 +66,30 @@ def decode(call: Call) -> dict[str, Any]:
             loudness.finish(heard.end)
             if track is not None:
                 track.finish()
-    silence = [[str(first - start), str(end - start)] for first, end in loudness.silence]
+    silence = [[str(first - work.start), str(end - work.start)] for first, end in loudness.silence]
     for first in range(0, len(silence), _SILENCES):
         call.emit({"silence": silence[first : first + _SILENCES]})
-    return {
-        "loudness_lufs": loudness.integrated,
-        "heard": [[str(first), str(end)] for first, end in heard.stretches[:1000]],
-        "heard_s": str(heard.total),
-        "corrupt": tally.corrupt,
-    }
+    return codec.dump(
+        ListenDone(
+            loudness_lufs=loudness.integrated,
+            heard_s=heard.total,
+            corrupt_packets=tally.corrupt,
+        )
+    )
 
 
 class _Heard:
-    """Unbroken stretches of sound, seconds from the video's first frame."""
+    """How much sound there was, and whether it goes on without a jump; the track's own seconds."""
 
-    def __init__(self, start: Fraction) -> None:
-        self._start = start
-        self.end = Fraction(0)  # of the last frame, the track's own seconds
-        self.stretches: list[list[Fraction]] = []
+    def __init__(self) -> None:
+        self.end = Fraction(0)  # of the last frame
         self.total = Fraction(0)
 
     def note(self, at: Fraction, lasting: Fraction) -> bool:
         """Whether this frame does not follow the one before."""
-        jumped = not self.stretches or abs(at - self.end) > _JUMP
+        jumped = abs(at - self.end) > _JUMP
         self.end = at + lasting
         self.total += lasting
-        if jumped:
-            self.stretches.append([at - self._start, self.end - self._start])
-        else:
-            self.stretches[-1][1] = self.end - self._start
         return jumped
 
 

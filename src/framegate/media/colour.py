@@ -6,7 +6,7 @@ them as BT.709 from high definition up. framegate decides once, here, and says b
 
 from __future__ import annotations
 
-from framegate.domain.media import Colour, HdrKind
+from framegate.domain.media import HLG_TRANSFER, PQ_TRANSFER, Colour, HdrKind
 
 UNSPECIFIED = 2
 
@@ -37,9 +37,9 @@ TRANSFERS = {
     13: "iec61966-2-1",
     14: "bt2020-10",
     15: "bt2020-12",
-    16: "smpte2084",
+    16: PQ_TRANSFER,
     17: "smpte428",
-    18: "arib-std-b67",
+    18: HLG_TRANSFER,
 }
 MATRICES = {
     0: "gbr",
@@ -59,7 +59,6 @@ MATRICES = {
 }
 RANGES = {1: "limited", 2: "full"}
 
-_PQ, _HLG = "smpte2084", "arib-std-b67"
 _HD_LONG, _HD_SHORT = 1280, 720
 _LINES_625 = frozenset({288, 576, 608})  # 608 with the vertical blanking of IMX
 
@@ -109,7 +108,7 @@ def describe(
     base = primaries_claimed
     if base is None and matrix_claimed is not None:
         base = _PRIMARIES_OF.get(matrix_claimed)
-    if base is None and transfer_claimed in {_PQ, _HLG}:
+    if base is None and transfer_claimed in {PQ_TRANSFER, HLG_TRANSFER}:
         base = "bt2020"
     if base is None:
         base = untagged_primaries(*size)
@@ -144,7 +143,7 @@ def hdr_kind(colour: Colour, dovi: bytes | None) -> HdrKind:
         return HdrKind.DOLBY_VISION_8 if profile == 8 else HdrKind.DOLBY_VISION_OTHER  # noqa: PLR2004 - same
     if colour.matrix_claimed == "ipt-c2":
         return HdrKind.DOLBY_VISION_5
-    return {_PQ: HdrKind.PQ, _HLG: HdrKind.HLG}.get(colour.transfer, HdrKind.SDR)
+    return {PQ_TRANSFER: HdrKind.PQ, HLG_TRANSFER: HdrKind.HLG}.get(colour.transfer, HdrKind.SDR)
 
 
 def chroma_of(*, is_rgb: bool, planes: int, subsampled: tuple[int, int]) -> str:

@@ -22,7 +22,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 
-from framegate.domain.media import Crop, HdrKind, Rotation, VideoFacts
+from framegate.domain.media import Crop, Rotation, VideoFacts
 from framegate.media.filters import (
     SAMPLE_ASPECT_UNIT,
     SampleAspect,
@@ -38,8 +38,6 @@ SCALER = "bicubic"  # FFmpeg's own default; sharper than bilinear for 0.3 ms mor
 LEAST_RATIO = 1.4
 """A rung is scaled from the nearest one at least this much larger: two near rungs in a row blur
 (360 lines from 486 cost half a VMAF point; from 720 it costs nothing)."""
-
-HDR_TRANSFERS = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
 
 NEAREST_MATRIX = dict.fromkeys(("bt2020c", "chroma-derived-nc", "chroma-derived-c"), "bt2020nc")
 """Matrices that swscale lacks and what stands in for them: the same for greys, close for colours.
@@ -80,11 +78,8 @@ def source_colour(video: VideoFacts) -> SourceColour:
     if matrix in NEAREST_MATRIX:
         matrix = NEAREST_MATRIX[matrix] if video.colour.primaries == "bt2020" else "bt709"
     full = video.colour.full_range or video.chroma == "rgb"
-    transfer = HDR_TRANSFERS.get(video.hdr)
-    if transfer is None and video.colour.transfer in HDR_TRANSFERS.values():
-        transfer = video.colour.transfer  # Dolby Vision 8 and others: the base layer's own
-    if transfer is not None:
-        return SourceColour(video.colour.primaries, transfer, matrix, full, "perceptual")
+    if video.hdr_transfer is not None:
+        return SourceColour(video.colour.primaries, video.hdr_transfer, matrix, full, "perceptual")
     if video.colour.primaries in NARROW_PRIMARIES:
         return SourceColour("bt709", "bt709", matrix, full, "")
     return SourceColour(video.colour.primaries, "bt709", matrix, full, "relative_colorimetric")

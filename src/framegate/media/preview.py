@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import av.filter
 import numpy as np
@@ -16,6 +16,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from framegate.domain.frames import PREVIEW_LONG_SIDE
+from framegate.domain.media import HLG_TRANSFER, PQ_TRANSFER, VideoFacts
 from framegate.media.container import vendor_errors
 
 type Rgb = NDArray[np.uint8]  # (height, width, 3)
@@ -23,15 +25,15 @@ type Rgb = NDArray[np.uint8]  # (height, width, 3)
 MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9}
 """H.273 matrix names to swscale's numbers (SWS_CS_*); constant luminance is shown as not."""
 _H273_MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "bt2020nc": 9}
-_H273_TRANSFERS = {"smpte2084": 16, "arib-std-b67": 18}
+_H273_TRANSFERS = {PQ_TRANSFER: 16, HLG_TRANSFER: 18}
 _BT2020 = 9
 _LIMITED, _FULL = 1, 2  # AVColorRange
 _SHORTEST = 16  # px: extreme aspect ratios are squeezed rather than lost
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How the track must be shown; plain values of `framegate.domain.media.VideoFacts`."""
+class View:
+    """How the frames of a track must be shown."""
 
     width: int
     height: int
@@ -41,14 +43,25 @@ class Look:
     flip_horizontal: bool
     matrix: str
     full_range: bool
-    transfer: str | None  # "smpte2084" or "arib-std-b67" for HDR, else None
+    transfer: str | None  # of HDR, else None
     long_side: int
 
     @classmethod
-    def parse(cls, said: dict[str, Any]) -> Look:
-        """From plain JSON, as `framegate.stages.screen.sample` writes it."""
-        exact = {"sample_aspect": Fraction(said["sample_aspect"]), "crop": tuple(said["crop"])}
-        return cls(**{**said, **exact})
+    def of(cls, video: VideoFacts) -> Self:
+        """As the facts say."""
+        crop = video.clean_aperture
+        return cls(
+            width=video.width,
+            height=video.height,
+            crop=(crop.left, crop.top, crop.right, crop.bottom),
+            sample_aspect=video.sample_aspect,
+            clockwise_deg=video.rotation.clockwise_deg,
+            flip_horizontal=video.rotation.flip_horizontal,
+            matrix=video.colour.matrix,
+            full_range=video.colour.full_range,
+            transfer=video.hdr_transfer,
+            long_side=PREVIEW_LONG_SIDE,
+        )
 
     def scaled(self) -> tuple[int, int, slice, slice]:
         """Width and height that the whole coded frame is scaled to (never up), and the rows and
@@ -73,18 +86,18 @@ class Look:
 class Previewer:
     """Makes previews of one track; all have the same size, whatever the frames have."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
-        self._width, self._height, self._rows, self._columns = look.scaled()
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._width, self._height, self._rows, self._columns = view.scaled()
         self._scaler = VideoReformatter()
         self._converter = VideoReformatter()
         self._mapper: _ToneMapper | None = None
 
     def make(self, frame: VideoFrame) -> Rgb:
         """(height, width, 3) RGB, any strides. Raises `Undecodable`, `MediaLimit`."""
-        look = self._look
+        view = self._view
         with vendor_errors("A preview cannot be made"):
-            picture = self._tone_map(frame) if look.transfer else self._convert(frame)
+            picture = self._tone_map(frame) if view.transfer else self._convert(frame)
             plane = picture.planes[0]
             pixels: Rgb = np.ndarray(  # a view; the only copy is the one into the ring
                 (picture.height, picture.width, 3),
@@ -93,17 +106,17 @@ class Previewer:
                 strides=(plane.line_size, 3, 1),
             )
         shown = pixels[self._rows, self._columns]
-        if look.flip_horizontal:
+        if view.flip_horizontal:
             shown = shown[:, ::-1]
-        return np.rot90(shown, -(look.clockwise_deg // 90))
+        return np.rot90(shown, -(view.clockwise_deg // 90))
 
     def _convert(self, frame: VideoFrame) -> VideoFrame:
         """Scale first, in 4:2:0, then convert the small picture: half the cost of doing both in
         one pass, within 1.5 levels of it.
         """
-        look = self._look
-        matrix = MATRICES.get(look.matrix, MATRICES["bt709"])
-        source_range = _FULL if look.full_range else _LIMITED
+        view = self._view
+        matrix = MATRICES.get(view.matrix, MATRICES["bt709"])
+        source_range = _FULL if view.full_range else _LIMITED
         if frame.format.is_planar and frame.format.components[0].is_luma:
             frame = self._scaler.reformat(
                 frame,
@@ -132,16 +145,16 @@ class Previewer:
     def _tone_map(self, frame: VideoFrame) -> VideoFrame:
         layout = (frame.width, frame.height, frame.format.name)
         if self._mapper is None or self._mapper.layout != layout:
-            self._mapper = _ToneMapper(frame, self._look, self._width, self._height)
+            self._mapper = _ToneMapper(frame, self._view, self._width, self._height)
         return self._mapper.map(frame)
 
 
 class _ToneMapper:
     """HDR to SDR through the scale filter: only there is swscale's intent a choice."""
 
-    def __init__(self, frame: VideoFrame, look: Look, width: int, height: int) -> None:
+    def __init__(self, frame: VideoFrame, view: View, width: int, height: int) -> None:
         self.layout = (frame.width, frame.height, frame.format.name)
-        self._look = look
+        self._view = view
         graph: Any = av.filter.Graph()
         source = graph.add_buffer(
             width=frame.width,
@@ -164,10 +177,10 @@ class _ToneMapper:
 
     def map(self, frame: VideoFrame) -> VideoFrame:
         """The frame as SDR RGB."""
-        frame.colorspace = _H273_MATRICES.get(self._look.matrix, _BT2020)
-        frame.color_trc = _H273_TRANSFERS.get(self._look.transfer or "", 1)
+        frame.colorspace = _H273_MATRICES.get(self._view.matrix, _BT2020)
+        frame.color_trc = _H273_TRANSFERS.get(self._view.transfer or "", 1)
         frame.color_primaries = _BT2020
-        frame.color_range = _FULL if self._look.full_range else _LIMITED
+        frame.color_range = _FULL if self._view.full_range else _LIMITED
         self._graph.push(frame)
         shown: VideoFrame = self._graph.pull()
         return shown

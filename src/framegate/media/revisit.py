@@ -1,8 +1,7 @@
 """Sandboxed task: decode some frames of the video track once more, named by their PTS.
 
-Request: ``index``, ``look`` (as `framegate.media.samples`), ``max_pixels``, ``keyframes`` (PTS,
-ascending) and ``pts`` (ascending). Frames in the ring: previews with ``{"pts", "signals",
-"imprint"}``, ascending. Answer: ``{"found"}``, how many of the frames came out.
+Request: `RevisitWork`. Frames in the ring: previews with ``{"pts", "signals", "imprint"}``,
+ascending. Answer: ``{"found"}``, how many of the frames came out.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from framegate.domain import codec
+from framegate.domain.decoding import RevisitWork
 from framegate.media.alpha import Opaque
 from framegate.media.container import (
     Tally,
@@ -26,35 +27,35 @@ from framegate.media.container import (
     sought,
     video_track,
 )
-from framegate.media.preview import Look
+from framegate.media.preview import View
 from framegate.media.snapshot import Snapshots
 from framegate.security.sandbox.call import Call
 
 REPORT_FRAMES = 200
 EARLIER = 8  # keyframes before a frame that are worth a try, then the file's start
 
+codec.prepare(RevisitWork)
+
 
 def decode(call: Call) -> dict[str, Any]:
     """Raises what opening and converting raise; a frame that does not come out is left out."""
-    look = Look.parse(call.request["look"])
-    wanted = [int(pts) for pts in call.request["pts"]]
-    keyframes = [int(pts) for pts in call.request["keyframes"]]
-    snapshots = Snapshots(look)
-    opaque = Opaque(full_range=look.full_range)
+    work = codec.load(RevisitWork, call.request)
+    snapshots = Snapshots(View.of(work.video))
+    opaque = Opaque(full_range=work.video.colour.full_range)
     found = 0
-    for group in _groups(wanted, keyframes):
-        for frame in _frames(call, group, keyframes):
+    for group in _groups(work):
+        for frame in _frames(call, work, group):
             call.put_frame(*snapshots.take(opaque.show(frame)))
             found += 1
     return {"found": found}
 
 
-def _groups(wanted: list[int], keyframes: list[int]) -> Iterator[list[int]]:
+def _groups(work: RevisitWork) -> Iterator[list[int]]:
     """Frames that follow the same keyframe are read together."""
     group: list[int] = []
     place = -1
-    for pts in wanted:
-        at = bisect_right(keyframes, pts)
+    for pts in work.pts:
+        at = bisect_right(work.video.keyframes, pts)
         if group and at != place:
             yield group
             group = []
@@ -64,11 +65,12 @@ def _groups(wanted: list[int], keyframes: list[int]) -> Iterator[list[int]]:
         yield group
 
 
-def _frames(call: Call, wanted: list[int], keyframes: list[int]) -> Iterator[VideoFrame]:
+def _frames(call: Call, work: RevisitWork, wanted: list[int]) -> Iterator[VideoFrame]:
     """The wanted frames, each once: from the nearest keyframe that gives a picture in time."""
+    keyframes = work.video.keyframes
     before = keyframes[: bisect_right(keyframes, wanted[0])][-EARLIER:]
     for seek in [*reversed(before), None]:
-        frames = _read(call, seek, wanted[-1])
+        frames = _read(call, work, seek, wanted[-1])
         first = next(frames, None)
         if first is None or (seek is not None and _pts(first) > wanted[0]):
             continue
@@ -85,11 +87,11 @@ def _pts(frame: VideoFrame) -> int:
     return frame.pts
 
 
-def _read(call: Call, seek: int | None, last: int) -> Iterator[VideoFrame]:
+def _read(call: Call, work: RevisitWork, seek: int | None, last: int) -> Iterator[VideoFrame]:
     """Every frame from a keyframe (None: the start) to ``last``."""
-    index, max_pixels = int(call.request["index"]), int(call.request["max_pixels"])
-    with open_source(call.fd("source"), max_pixels=max_pixels) as container:
-        stream = video_track(container, index)
+    video = work.video
+    with open_source(call.fd("source"), max_pixels=video.decoder_pixels) as container:
+        stream = video_track(container, video.index)
         if seek is not None and not sought(container, stream, seek):
             return
         tally = Tally()

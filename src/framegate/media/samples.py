@@ -1,9 +1,9 @@
 """Sandboxed task: decode the video track once; signals of every frame, previews of samples.
 
-Request: `SampleRequest`. Messages, batched, each with what is new: ``{"frames": {"pts", "scene",
+Request: `SampleWork`. Messages, batched, each with what is new: ``{"frames": {"pts", "scene",
 "luma", "motion"}, "cuts": [pts], "black": [[pts, pts]], "freeze": [[pts, pts]], "lost": [[pts,
 pts]]}``. Frames in the ring: previews, with ``{"pts", "shot", "reason", "signals", "imprint"}``.
-Answer: see `decode`.
+Answer: `SampleDone`.
 """
 
 from __future__ import annotations
@@ -14,51 +14,22 @@ from typing import Any
 
 from av.video.frame import VideoFrame
 
-from framegate.domain.sampling import Chooser, Chosen, Glance, SamplingRule
+from framegate.domain import codec
+from framegate.domain.decoding import SampleDone, SampleWork
+from framegate.domain.sampling import Chooser, Chosen, Glance
 from framegate.errors import Undecodable
 from framegate.media.alpha import Opaque
 from framegate.media.container import open_source, time_base, video_track
 from framegate.media.luma import LumaReader, Pooling, shrink
 from framegate.media.presented import PresentedFrames
-from framegate.media.preview import Look
+from framegate.media.preview import View
 from framegate.media.signals import FrameMeter
 from framegate.media.snapshot import Snapshots
 from framegate.security.sandbox.call import Call
 
 _BATCH = 256  # frames a message: under 16 KiB of JSON
 
-
-@dataclass(frozen=True, slots=True)
-class SampleRequest:
-    """``start`` is the PTS of the first presented frame in seconds; ``skip`` lets the decoder
-    leave out non-reference frames; ``samples`` false measures signals alone.
-    """
-
-    index: int
-    start: Fraction
-    look: Look
-    rule: SamplingRule
-    skip: bool
-    max_pixels: int
-    threads: int = 1
-    samples: bool = True
-
-    @classmethod
-    def parse(cls, request: dict[str, Any]) -> SampleRequest:
-        """From plain JSON, as `framegate.stages.screen.sample` writes it."""
-        rule = dict(request["rule"])
-        for name in ("max_gap", "settle", "spacing"):
-            rule[name] = Fraction(rule[name])
-        return cls(
-            index=int(request["index"]),
-            start=Fraction(request["start"]),
-            look=Look.parse(request["look"]),
-            rule=SamplingRule(**rule),
-            skip=bool(request["skip"]),
-            max_pixels=int(request["max_pixels"]),
-            threads=int(request["threads"]),
-            samples=bool(request.get("samples", True)),
-        )
+codec.prepare(SampleWork, SampleDone)
 
 
 @dataclass(slots=True)
@@ -99,56 +70,49 @@ class _Batch:
 
 
 def decode(call: Call) -> dict[str, Any]:
-    """Answer: ``decoded`` (frames), ``sampled``, ``packets``, ``corrupt``, ``untimed``,
-    ``misordered``, ``skipped`` (non-reference frames were left out to the end), ``why_full``,
-    ``stopped_early``, ``first`` and ``last`` (PTS).
-
-    Raises `Undecodable` (no frame came out), and what opening raises.
-    """
-    ask = SampleRequest.parse(call.request)
-    fd = call.fd("source")
-    with open_source(fd, max_pixels=ask.max_pixels, threads=ask.threads) as container:
-        stream = video_track(container, ask.index)
+    """Raises `Undecodable` (no frame came out), and what opening raises."""
+    work = codec.load(SampleWork, call.request)
+    video = work.video
+    with open_source(call.fd("source"), max_pixels=video.decoder_pixels) as container:
+        stream = video_track(container, video.index)
         frames = PresentedFrames(
-            container, stream, start=ask.start, max_gap=ask.rule.max_gap, skip=ask.skip
+            container, stream, start=video.start, max_gap=work.rule.max_gap, skip=work.skip
         )
-        work = _Work(call, ask, time_base(stream), frames.lost)
-        opaque = Opaque(full_range=ask.look.full_range)
+        looking = _Looking(call, work, time_base(stream), frames.lost)
+        opaque = Opaque(full_range=video.colour.full_range)
         for frame in frames:
-            work.look(opaque.show(frame))
-        first, last = work.finish()
+            looking.look(opaque.show(frame))
+        last = looking.finish()
     tally = frames.tally
-    return {
-        "decoded": frames.decoded,
-        "sampled": work.sampled,
-        "packets": tally.packets,
-        "corrupt": tally.corrupt,
-        "untimed": tally.untimed,
-        "misordered": frames.misordered,
-        "skipped": frames.skipping,
-        "why_full": frames.why_full,
-        "stopped_early": tally.stopped_early,
-        "first": first,
-        "last": last,
-    }
+    return codec.dump(
+        SampleDone(
+            decoded=frames.decoded,
+            sampled=looking.sampled,
+            packets=tally.packets,
+            corrupt=tally.corrupt,
+            untimed=tally.untimed,
+            misordered=frames.misordered,
+            skipped=frames.skipping,
+            why_full=frames.why_full,
+            last=last,
+        )
+    )
 
 
-class _Work:
+class _Looking:
     """What is done with each frame of one call."""
 
     def __init__(
-        self, call: Call, ask: SampleRequest, base: Fraction, lost: list[tuple[int, int]]
+        self, call: Call, work: SampleWork, base: Fraction, lost: list[tuple[int, int]]
     ) -> None:
         self._call = call
-        self._ask = ask
-        self._reader = LumaReader(full_range=ask.look.full_range)
+        self._reader = LumaReader(full_range=work.video.colour.full_range)
         self._pooling = Pooling()
         self._meter = FrameMeter(base)
         self._batch = _Batch(call, self._meter, lost)
-        self._chooser: Chooser[VideoFrame] = Chooser(ask.rule, base)
-        self._shots = Snapshots(ask.look)
-        self._first: int | None = None
-        self._last = 0
+        self._chooser: Chooser[VideoFrame] = Chooser(work.rule, base)
+        self._shots = Snapshots(View.of(work.video))
+        self._last: int | None = None
         self._step = 0  # the last interval between frames, PTS
         self.sampled = 0
 
@@ -159,9 +123,7 @@ class _Work:
         luma = self._reader.read(frame)
         tiny = shrink(luma)
         measured = self._meter.measure(pts, tiny, full_range=luma.full_range)
-        if self._first is None:
-            self._first = pts
-        else:
+        if self._last is not None:
             self._step = pts - self._last
         self._last = pts
         batch = self._batch
@@ -171,20 +133,19 @@ class _Work:
         batch.motion.append(round(measured.motion, 2))
         if measured.cut:
             batch.cuts.append(pts)
-        if self._ask.samples:
-            glance = Glance(pts, measured.cut, self._pooling.signature(tiny))
-            self._send(self._chooser.offer(glance, frame))
+        glance = Glance(pts, measured.cut, self._pooling.signature(tiny))
+        self._send(self._chooser.offer(glance, frame))
         if len(batch.pts) >= _BATCH:
             batch.flush()
 
-    def finish(self) -> tuple[int, int]:
-        """First and last PTS; raises `Undecodable` when there was no frame."""
-        if self._first is None:
+    def finish(self) -> int:
+        """The last PTS; raises `Undecodable` when there was no frame."""
+        if self._last is None:
             raise Undecodable("The video track cannot be decoded", "no frame came out")
         self._send(self._chooser.finish())
         self._meter.finish(self._last + self._step)
         self._batch.flush()
-        return self._first, self._last
+        return self._last
 
     def _send(self, chosen: list[Chosen[VideoFrame]]) -> None:
         for choice in chosen:

@@ -9,27 +9,27 @@ from av.video.frame import VideoFrame
 
 from framegate.media.imprint import Imprinter
 from framegate.media.luma import LumaReader
-from framegate.media.preview import Look, Previewer, Rgb
+from framegate.media.preview import Previewer, Rgb, View
 from framegate.media.texture import measure_texture
 
 
 class Snapshots:
     """Takes snapshots of one track's frames."""
 
-    def __init__(self, look: Look) -> None:
-        self._look = look
-        self._reader = LumaReader(full_range=look.full_range)
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._reader = LumaReader(full_range=view.full_range)
         self._imprinter = Imprinter()
-        self._previewer = Previewer(look)
+        self._previewer = Previewer(view)
 
     def take(self, frame: VideoFrame) -> tuple[Rgb, dict[str, Any]]:
         """The preview, and ``{"pts", "signals", "imprint"}`` (hex) as JSON.
 
         Raises `Undecodable`, `MediaLimit`.
         """
-        look = self._look
-        same_size = (frame.width, frame.height) == (look.width, look.height)
-        crop = look.crop if same_size else (0, 0, 0, 0)
+        view = self._view
+        same_size = (frame.width, frame.height) == (view.width, view.height)
+        crop = view.crop if same_size else (0, 0, 0, 0)
         signals = measure_texture(self._reader.read(frame), crop)
         said: dict[str, Any] = {
             "pts": frame.pts,

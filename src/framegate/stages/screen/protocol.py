@@ -20,9 +20,8 @@ from framegate.domain.captions import CaptionTrack, Cue
 from framegate.domain.findings import Finding, Tag
 from framegate.domain.frames import Sample
 
-type Sound = NDArray[np.float32]  # (samples,) mono, 16 kHz, -1..1
-
-SOUND_RATE = 16_000  # Hz
+type Sound = NDArray[np.float32]
+"""(samples,) mono, -1..1, at `framegate.domain.decoding.SOUND_RATE`."""
 
 
 class Every(StrEnum):
@@ -115,7 +114,7 @@ class Analyser(Described, Protocol):
 
 
 class AudioAnalyser(Described, Protocol):
-    """Listens to one audio track after the other, each mixed to mono at `SOUND_RATE`."""
+    """Listens to one audio track after the other, each mixed to mono."""
 
     def listen(self, start: Fraction, sound: Sound) -> Looked:
         """One block, at most 30 s; ``start`` is presentation seconds from the video's first frame.

@@ -10,13 +10,13 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain.codec import load
+from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
+from framegate.domain.decoding import RevisitWork
 from framegate.domain.frames import PictureSignals, Sample, SampleInfo, SampleReason
 from framegate.domain.imprint import Imprints, distance
 from framegate.domain.layout import SAMPLES
@@ -31,7 +31,6 @@ from framegate.stages.screen.protocol import Panel
 from framegate.stages.screen.sample import (
     RING,
     decode_limits,
-    look_request,
     nonsense,
     read_imprint,
     save_preview,
@@ -73,7 +72,7 @@ def look_again(
     with reopened(fd) as source:
         context.sandbox.run(
             TASK,
-            _request(facts, [look.pts for look in looks]),
+            dump(RevisitWork(facts.video, tuple(look.pts for look in looks))),
             fds={"source": source},
             limits=decode_limits(facts.video),
             ring=RING,
@@ -83,17 +82,6 @@ def look_again(
     supplement = revisit.finish(unseen)
     context.progress.end(STAGE, counted(len(supplement.samples), "frame"))
     return supplement
-
-
-def _request(facts: MediaFacts, pts: Sequence[int]) -> dict[str, Any]:
-    video = facts.video
-    return {
-        "index": video.index,
-        "look": look_request(video),
-        "max_pixels": video.decoder_pixels,
-        "keyframes": list(video.keyframes),
-        "pts": list(pts),
-    }
 
 
 class _Revisit:

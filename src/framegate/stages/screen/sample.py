@@ -29,8 +29,7 @@ from framegate.domain.frames import (
     Shot,
 )
 from framegate.domain.imprint import BLOCKS, COLUMNS, PLANES, ROWS, Codes, record
-from framegate.domain.media import HdrKind, VideoFacts
-from framegate.domain.sampling import SamplingRule
+from framegate.domain.media import VideoFacts
 from framegate.domain.span import Span
 from framegate.errors import Internal
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
@@ -49,42 +48,6 @@ _HELD_FRAMES = 40  # reference frames, threads and samples in hand
 _BASE_BYTES = 1 << 30
 
 
-def video_request(video: VideoFacts, rule: SamplingRule, *, skip: bool) -> dict[str, Any]:
-    """The request of `framegate.media.samples`."""
-    return {
-        "index": video.index,
-        "start": str(video.start),
-        "look": look_request(video),
-        "rule": {
-            "max_gap": str(rule.max_gap),
-            "settle": str(rule.settle),
-            "spacing": str(rule.spacing),
-            "novelty": rule.novelty,
-        },
-        "skip": skip,
-        "max_pixels": video.decoder_pixels,
-        "threads": 1,  # the least CPU; decoding overlaps with the models in another process
-    }
-
-
-def look_request(video: VideoFacts) -> dict[str, Any]:
-    """How the frames of a track must be shown: `framegate.media.preview.Look`."""
-    hdr = {HdrKind.PQ: "smpte2084", HdrKind.HLG: "arib-std-b67"}
-    crop = video.clean_aperture
-    return {
-        "width": video.width,
-        "height": video.height,
-        "crop": [crop.left, crop.top, crop.right, crop.bottom],
-        "sample_aspect": str(video.sample_aspect),
-        "clockwise_deg": video.rotation.clockwise_deg,
-        "flip_horizontal": video.rotation.flip_horizontal,
-        "matrix": video.colour.matrix,
-        "full_range": video.colour.full_range,
-        "transfer": hdr.get(video.hdr) or _hdr_base(video),
-        "long_side": PREVIEW_LONG_SIDE,
-    }
-
-
 def decode_limits(video: VideoFacts) -> Limits:
     """Memory by resolution, time by length: thirty times the duration is a slow machine."""
     frame_bytes = video.decoder_pixels * 3 * (2 if video.bit_depth > 8 else 1)  # noqa: PLR2004 - bits of a byte
@@ -97,12 +60,6 @@ def decode_limits(video: VideoFacts) -> Limits:
         wall_s=seconds,
         threads=16,
     )
-
-
-def _hdr_base(video: VideoFacts) -> str | None:
-    """Dolby Vision with a PQ or HLG base layer is shown by that layer."""
-    transfer = video.colour.transfer
-    return transfer if transfer in ("smpte2084", "arib-std-b67") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ then the sound, then coverage and quality
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from framegate.domain.captions import Captions
+from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
+from framegate.domain.decoding import SampleDone, SampleWork
 from framegate.domain.frames import Sample, Signals
 from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
@@ -37,7 +38,6 @@ from framegate.stages.screen.sample import (
     Decoding,
     decode_limits,
     save_preview,
-    video_request,
     with_hashes,
 )
 from framegate.stages.screen.sound import listen
@@ -47,22 +47,6 @@ from framegate.storage.source import reopened
 STAGE = "screen"
 SIGNALS = "signals.json"
 WAITING = 16  # samples between decoder and models: 11 MB
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """The answer of the decoding task, checked."""
-
-    decoded: int
-    sampled: int
-    packets: int
-    corrupt: int
-    untimed: int
-    misordered: int
-    skipped: bool
-    why_full: str
-    stopped_early: bool
-    last: int
 
 
 def screen(
@@ -97,9 +81,10 @@ def screen(
             sink=behind.give,
             progress=lambda done: context.progress.advance(STAGE, min(done, seconds)),
         )
-        request = video_request(facts.video, rule, skip=mode != ScreenMode.FULL)
+        video = replace(facts.video, keyframes=())  # thousands, and none is sought
+        work = SampleWork(video, rule, skip=mode != ScreenMode.FULL)
         limits = sandbox_limits or decode_limits(facts.video)
-        decoded = _decode(context, fd, request, decoding, limits)
+        decoded = _decode(context, fd, work, decoding, limits)
     seen = cascade.finish()
     heard = listen(context, fd, facts, panel.audio, sandbox_limits)
     said = read(context, captions or Captions(), panel.captions)
@@ -144,28 +129,25 @@ def screen(
 
 
 def _decode(
-    context: StageContext, fd: int, request: dict[str, Any], decoding: Decoding, limits: Limits
-) -> _Decoded:
+    context: StageContext, fd: int, work: SampleWork, decoding: Decoding, limits: Limits
+) -> SampleDone:
     with reopened(fd) as source:
         answer = context.sandbox.run(
             TASK,
-            request,
+            dump(work),
             fds={"source": source},
             limits=limits,
             ring=RING,
             on_message=decoding.on_message,
             on_frame=decoding.on_frame,
         )
-    try:
-        decoded = _Decoded(**{name: answer[name] for name in _Decoded.__slots__})
-    except KeyError as error:
-        raise Internal("The decoder's answer makes no sense", str(error)) from error
+    decoded = load(SampleDone, answer)
     if decoded.decoded != len(decoding.pts) or decoded.sampled != len(decoding.samples):
         raise Internal("The decoder's answer makes no sense", "frames are missing")
     return decoded
 
 
-def _decode_facts(facts: MediaFacts, decoded: _Decoded, decoding: Decoding) -> DecodeFacts:
+def _decode_facts(facts: MediaFacts, decoded: SampleDone, decoding: Decoding) -> DecodeFacts:
     skipped = decoded.packets - decoded.decoded - decoded.corrupt - decoded.untimed
     if decoded.skipped and skipped > 0:
         mode = "reference-frames"

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from framegate.domain import codec
 from framegate.domain.audio_tracks import MOST_TRACKS, in_order
+from framegate.domain.decoding import BLOCK_S, SOUND_RATE, ListenDone, ListenWork
 from framegate.domain.findings import AnalyserRun, Finding, Tag
 from framegate.domain.media import AudioFacts, MediaFacts
 from framegate.domain.sound import HeardTrack
@@ -24,11 +26,10 @@ from framegate.errors import Internal, Undecodable
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.stages.base import StageContext
 from framegate.stages.screen.cascade import Listening, Seen
-from framegate.stages.screen.protocol import SOUND_RATE, AudioAnalyser
+from framegate.stages.screen.protocol import AudioAnalyser
 from framegate.storage.source import reopened
 
 TASK = "framegate.media.audio_samples:decode"
-BLOCK_S = 30
 RING = RingSpec(slots=2, slot_bytes=BLOCK_S * SOUND_RATE * 4)
 
 
@@ -126,36 +127,33 @@ def _listen(
         # a hostile file can decode to NaN; no model has to know
         listening.hear(start, np.nan_to_num(sound, posinf=1.0, neginf=-1.0))
 
+    work = ListenWork(
+        index=track.index,
+        start=facts.video.start,
+        sound=listening.wanted,
+        max_pixels=facts.video.decoder_pixels,
+    )
     with reopened(fd) as opened:
         answer = context.sandbox.run(
             TASK,
-            {
-                "index": track.index,
-                "start": str(facts.video.start),
-                "sound": listening.wanted,
-                "max_pixels": facts.video.decoder_pixels,
-            },
+            codec.dump(work),
             fds={"source": opened},
             limits=limits or _limits(track),
             ring=RING,
             on_message=on_message,
             on_frame=on_frame,
         )
-    try:
-        loudness, heard_s = answer["loudness_lufs"], float(Fraction(answer["heard_s"]))
-        corrupt = int(answer["corrupt"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise _nonsense() from error
-    if loudness is not None and not (isinstance(loudness, float) and math.isfinite(loudness)):
+    done = codec.load(ListenDone, answer)
+    if done.loudness_lufs is not None and not math.isfinite(done.loudness_lufs):
         raise _nonsense()
     return HeardTrack(
         index=track.index,
-        screened=heard_s > 0,
-        why="" if heard_s > 0 else "nothing of it can be decoded",
-        heard_s=heard_s,
-        loudness_lufs=loudness,
+        screened=done.heard_s > 0,
+        why="" if done.heard_s > 0 else "nothing of it can be decoded",
+        heard_s=float(done.heard_s),
+        loudness_lufs=done.loudness_lufs,
         silence=tuple(silence),
-        corrupt_packets=corrupt,
+        corrupt_packets=done.corrupt_packets,
     )
 
 
