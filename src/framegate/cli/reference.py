@@ -8,7 +8,7 @@ import typer.main
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from framegate import errors
-from framegate.cli import exits
+from framegate.cli import exits, taxonomy_page
 from framegate.cli.usage import metavar
 from framegate.settings import reference as settings_reference
 
@@ -20,6 +20,7 @@ def pages() -> dict[str, str]:
         "errors.md": _errors(),
         "exit-codes.md": _exit_codes(),
         "settings.md": settings_reference(),
+        "taxonomy.md": taxonomy_page.page(),
     }
 
 

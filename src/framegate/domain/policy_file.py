@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from framegate.domain import labels
+from framegate.domain import dsa, labels
 from framegate.domain.policy import Action, Policy, Rule
 from framegate.errors import PolicyInvalid
 
@@ -24,26 +24,6 @@ MAX_BYTES = 1 << 20  # a policy is read by people; a megabyte is a mistake or an
 LABEL = f"^{labels.PATTERN}$"
 ANALYSER = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
 RULE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"  # no dot: ids with a dot are framegate's own
-
-# Category names of the EU DSA Transparency Database (Art. 24(5)), schema in force since July 2025.
-type DsaCategory = Literal[
-    "STATEMENT_CATEGORY_ANIMAL_WELFARE",
-    "STATEMENT_CATEGORY_CONSUMER_INFORMATION",
-    "STATEMENT_CATEGORY_CYBER_VIOLENCE",
-    "STATEMENT_CATEGORY_CYBER_VIOLENCE_AGAINST_WOMEN",
-    "STATEMENT_CATEGORY_DATA_PROTECTION_AND_PRIVACY_VIOLATIONS",
-    "STATEMENT_CATEGORY_ILLEGAL_OR_HARMFUL_SPEECH",
-    "STATEMENT_CATEGORY_INTELLECTUAL_PROPERTY_INFRINGEMENTS",
-    "STATEMENT_CATEGORY_NEGATIVE_EFFECTS_ON_CIVIC_DISCOURSE_OR_ELECTIONS",
-    "STATEMENT_CATEGORY_NOT_SPECIFIED_NOTICE",
-    "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
-    "STATEMENT_CATEGORY_PROTECTION_OF_MINORS",
-    "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY",
-    "STATEMENT_CATEGORY_SCAMS_AND_FRAUD",
-    "STATEMENT_CATEGORY_SELF_HARM",
-    "STATEMENT_CATEGORY_UNSAFE_AND_PROHIBITED_PRODUCTS",
-    "STATEMENT_CATEGORY_VIOLENCE",
-]
 
 
 class RuleEntry(BaseModel):
@@ -78,7 +58,7 @@ class RuleEntry(BaseModel):
     ] = 1
     reason: Annotated[str, Field(min_length=1, max_length=500, description="Words for the creator")]
     dsa_category: Annotated[
-        DsaCategory | Literal[""], Field(description="EU DSA statement-of-reasons category")
+        dsa.Category | Literal[""], Field(description="EU DSA statement-of-reasons category")
     ] = ""
     escalate: Annotated[
         bool, Field(description="A match goes to the people named for emergencies")
