@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from framegate.domain.ladder import AudioRendition
 from framegate.domain.sound import AudioPurpose
-from framegate.stages.encode.manifests import parse_attributes
+from framegate.stages.encode.manifests import TVA, parse_attributes
 
-TVA = "urn:tva:metadata:cs:AudioPurposeCS:2007"
 MEDIA = "#EXT-X-MEDIA:TYPE=AUDIO"
 
 _ROLE = {

@@ -1,4 +1,4 @@
-"""Read HLS playlists (RFC 8216) and DASH manifests (ISO/IEC 23009-1). Pure: text in, values out."""
+"""HLS playlists (RFC 8216) and DASH manifests (ISO/IEC 23009-1) from text and to it. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from xml.etree import ElementTree as ET
 from framegate.errors import Internal
 
 DASH = "{urn:mpeg:dash:schema:mpd:2011}"
+TVA = "urn:tva:metadata:cs:AudioPurposeCS:2007"
+"""Scheme of TV-Anytime's purposes: 1 for people who cannot see, 2 for those hard of hearing."""
 
 _NUMBER = re.compile(r"\$Number(?:%0(\d+)d)?\$")
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
@@ -218,3 +220,11 @@ def read_xml(text: str) -> ET.Element:
         return ET.fromstring(text)  # noqa: S314 - written by the packager or by this module
     except ET.ParseError as error:
         raise Internal("The DASH manifest cannot be read", "it is not XML") from error
+
+
+def write_xml(root: ET.Element) -> str:
+    """The document, indented, with the prefixes that MPDs usually have."""
+    ET.register_namespace("", DASH[1:-1])
+    ET.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"

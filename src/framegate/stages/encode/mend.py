@@ -22,7 +22,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from framegate.stages.encode.bit_rates import Rates
-from framegate.stages.encode.manifests import DASH, parse_attributes, read_xml
+from framegate.stages.encode.manifests import DASH, parse_attributes, read_xml, write_xml
 
 MICRO = 10**6  # of manifests' seconds; a sum of them is off by less than one
 SILENCE = Rates(0, 0)
@@ -108,8 +108,6 @@ def mend_mpd(
     (track name to the words for viewers) in its ``Label`` elements. ``times``: how long the
     presentation lasts, and the least buffer (s).
     """
-    ET.register_namespace("", DASH[1:-1])
-    ET.register_namespace("xsi", "http://www.w3.org/2001/XMLSchema-instance")
     root = read_xml(text)
     for name, seconds in zip(("mediaPresentationDuration", "minBufferTime"), times, strict=True):
         root.set(name, f"PT{_decimal(-(-seconds * MICRO // 1))}S")
@@ -129,8 +127,7 @@ def mend_mpd(
     for adaptation in root.iter(f"{DASH}AdaptationSet"):
         adaptation.set("startWithSAP", "1")
         adaptation[:] = sorted(adaptation, key=_place)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return write_xml(root)
 
 
 def _place(child: ET.Element) -> int:

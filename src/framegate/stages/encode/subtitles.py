@@ -11,7 +11,6 @@ the picture's grid. A cue that reaches over a cut is in every segment that it is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +23,8 @@ from framegate.domain.layout import CAPTIONS, HLS, MASTER, MEDIA, MPD
 from framegate.domain.package import PackagedTrack, TrackKind
 from framegate.errors import Internal
 from framegate.stages.encode import manifests
+from framegate.stages.encode.bit_rates import measure
+from framegate.stages.encode.claims import require
 from framegate.storage.atomic import make_folder, writing
 from framegate.storage.local import read_hashed
 
@@ -35,7 +36,7 @@ TIMESTAMP_MAP = "X-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000"
 _SOUNDS = "public.accessibility.describes-music-and-sound"
 _DIALOGUE = "public.accessibility.transcribes-spoken-dialog"
 _ROLES = "urn:mpeg:dash:role:2011"
-_PURPOSES = ("urn:tva:metadata:cs:AudioPurposeCS:2007", "2")  # for the hard of hearing
+_PURPOSES = (manifests.TVA, "2")  # for the hard of hearing
 _MIME = "text/vtt"
 _NO_LANGUAGE = "und"
 
@@ -88,8 +89,6 @@ def in_master(text: str, tracks: Sequence[CaptionTrack]) -> str:
 
 def in_mpd(text: str, tracks: Sequence[CaptionTrack]) -> str:
     """An MPD that has an adaptation set for each track."""
-    for prefix, name in (("", manifests.DASH[1:-1]), ("xsi", _XSI)):
-        ET.register_namespace(prefix, name)
     root = manifests.read_xml(text)
     period = root.find(f"{manifests.DASH}Period")
     if period is None:
@@ -97,8 +96,7 @@ def in_mpd(text: str, tracks: Sequence[CaptionTrack]) -> str:
     number = max((int(each.get("id", "0")) for each in period.iter(_SET)), default=-1)
     for offset, track in enumerate(tracks, 1):
         _adaptation_set(period, track, number + offset)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return manifests.write_xml(root)
 
 
 def add(out: Path, work: Path, plan: EncodePlan, tracks: Sequence[CaptionTrack]) -> None:
@@ -137,44 +135,42 @@ def verify(
     """
     variants = manifests.parse_master((out / MASTER).read_text("utf-8"))
     listed = [each.uri for each in variants if each.attributes.get("TYPE") == "SUBTITLES"]
-    _require(listed == [f"{folder_of(each)}.m3u8" for each in tracks], "the subtitles of HLS")
+    require(listed == [f"{folder_of(each)}.m3u8" for each in tracks], "the subtitles of HLS")
     if tracks:
         streams = [each.attributes for each in variants if each.tag == "STREAM-INF"]
-        _require(all(each.get("SUBTITLES") == GROUP for each in streams), "a variant stream")
+        require(all(each.get("SUBTITLES") == GROUP for each in streams), "a variant stream")
     sidecars = _sidecars((out / MPD).read_text("utf-8"))
-    _require(sidecars == [f"../{CAPTIONS}/{each.name}.vtt" for each in tracks], "the MPD's text")
+    require(sidecars == [f"../{CAPTIONS}/{each.name}.vtt" for each in tracks], "the MPD's text")
     return tuple(_proved(out, plan.grid, track) for track in tracks)
 
 
 def _proved(out: Path, grid: Grid, track: CaptionTrack) -> PackagedTrack:
     cues = webvtt.parse((out / CAPTIONS / f"{track.name}.vtt").read_text("utf-8"))
     length = grid.frames / grid.frame_rate
-    _require(len(cues) == track.cues, f"the cues of {track.name}")
+    require(len(cues) == track.cues, f"the cues of {track.name}")
     # cues end with the source's picture, the grid with its last whole frame
     late = length + 1 / grid.frame_rate
-    _require(all(cue.end <= late for cue in cues), f"a cue of {track.name} after the video's end")
+    require(all(cue.end <= late for cue in cues), f"a cue of {track.name} after the video's end")
     said = manifests.parse_media((out / HLS / f"{folder_of(track)}.m3u8").read_text("utf-8"))
-    _require(said.ended and len(said.segments) == len(cuts(grid)), f"the playlist of {track.name}")
+    require(said.ended and len(said.segments) == len(cuts(grid)), f"the playlist of {track.name}")
     sizes = []
     for (start, end), segment in zip(cuts(grid), said.segments, strict=True):
         path = out / HLS / segment.uri
-        _require(path.is_file() and not segment.uri.startswith("/"), f"{segment.uri}, not a file")
+        require(path.is_file() and not segment.uri.startswith("/"), f"{segment.uri}, not a file")
         content = path.read_text("utf-8")
         sizes.append(len(content.encode()))
-        _require(content.split("\n")[1] == TIMESTAMP_MAP, f"the clock of {segment.uri}")
-        _require(webvtt.parse(content) == within(cues, start, end), f"the cues of {segment.uri}")
+        require(content.split("\n")[1] == TIMESTAMP_MAP, f"the clock of {segment.uri}")
+        require(webvtt.parse(content) == within(cues, start, end), f"the cues of {segment.uri}")
     durations = [segment.duration for segment in said.segments]
-    _require(abs(sum(durations) - length) <= Fraction(1, 1000), f"the length of {track.name}")
-    rates = [
-        math.ceil(8 * size / duration) for size, duration in zip(sizes, durations, strict=True)
-    ]
+    require(abs(sum(durations) - length) <= Fraction(1, 1000), f"the length of {track.name}")
+    rates = measure(sizes, durations, said.target_s)
     return PackagedTrack(
         name=folder_of(track),
         kind=TrackKind.TEXT,
         segments=len(sizes),
         size_bytes=sum(sizes),
-        bitrate_mean=math.ceil(8 * sum(sizes) / length),
-        bitrate_peak=max(rates),
+        bitrate_mean=rates.mean,
+        bitrate_peak=rates.peak,
     )
 
 
@@ -196,7 +192,6 @@ def _rendition(track: CaptionTrack) -> str:
     return "#EXT-X-MEDIA:" + ",".join(said)
 
 
-_XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SET = f"{manifests.DASH}AdaptationSet"
 
 
@@ -239,8 +234,3 @@ def _sidecars(text: str) -> list[str]:
 
 def _yes(said: bool) -> str:  # noqa: FBT001 - one word for one bit
     return "YES" if said else "NO"
-
-
-def _require(holds: bool, what: str) -> None:  # noqa: FBT001 - an assertion with words
-    if not holds:
-        raise Internal("The package's captions are not sound", what)
