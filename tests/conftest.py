@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no fault
+settings.register_profile("framegate", deadline=None)
+settings.load_profile("framegate")
 
 CLIPS = Path(__file__).parent.parent / ".clips"
 NAMES = ("bigbuckbunny.mp4", "bikes.mp4", "carphone_pristine.mp4", "cityCC0.mpg")

@@ -62,7 +62,7 @@ def shown(clips: Path) -> list[Pixels]:
     return [*pictures(clips / "bigbuckbunny.mp4", 60, 2), *pictures(clips / "bikes.mp4", 90, 3)]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(order=st.permutations(range(5)), cut=st.integers(1, 4))
 def test_scores_do_not_depend_on_order_or_batches(
     order: list[int], cut: int, shown: list[Pixels]

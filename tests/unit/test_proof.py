@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tracks
@@ -102,7 +102,6 @@ def test_a_rendition_that_stops_short_is_an_error(
         prove(tracks.context(tmp_path), fd, facts, plan, videos, full=True)
 
 
-@settings(deadline=None)
 @given(
     frames=st.integers(1, 200_000),
     rate=st.sampled_from([Fraction(1), Fraction(25), Fraction(30000, 1001), Fraction(60)]),
