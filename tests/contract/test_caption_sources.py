@@ -17,8 +17,9 @@ from framegate.domain.media import MediaFacts, TextFacts
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
 from framegate.stages.encode.captions import read_captions
+from framegate.stages.encode.package import package
 from framegate.stages.probe import probe
-from framegate.testing import line21
+from framegate.testing import dtvcc, line21
 from framegate.testing.clips import ClipSpec, make_clip
 from framegate.testing.subtitles import TextTrack, add_text
 
@@ -153,7 +154,6 @@ def test_captions_in_the_picture_show_on_their_frame(
         frames=100,
         codec=codec,
         start=start,
-        dtvcc=True,
     )
     found, files = read(sandbox, path)
     assert [(t.name, t.label, t.hearing_impaired) for t in found.tracks] == [
@@ -170,13 +170,91 @@ def test_captions_in_the_picture_show_on_their_frame(
     assert found.dropped == ()
 
 
-def test_captions_of_cea_708_alone_are_dropped_and_told(
+def services() -> dtvcc.Triples:
+    """Service 1 pops on at frame 30 and ends at 80; service 2 rolls up from 40 on."""
+    writer = dtvcc.Writer()
+    rolling = dtvcc.define(0, 2, 42, visible=True) + dtvcc.window_attributes()
+    return dtvcc.together(
+        dtvcc.ending_at(30, writer.say(1, dtvcc.pop_on(["Hello there…", "General ♪"]))),
+        {30: writer.say(1, dtvcc.display(0))},
+        {40: writer.say(2, rolling, dtvcc.pen_location(1, 0), dtvcc.text("¡Señor!"))},
+        {60: writer.say(2, dtvcc.CARRIAGE_RETURN, dtvcc.text("¿Qué?"))},
+        {80: writer.say(1, dtvcc.delete(0))},
+    )
+
+
+SAID = [("Hello there…\nGeneral ♪", 30, 80)]
+ROLLED = [("¡Señor!", 40, 60), ("¡Señor!\n¿Qué?", 60, 100)]
+
+
+def near(cues: list[Cue], wanted: list[tuple[str, int, int]]) -> None:
+    assert [cue.text for cue in cues] == [text for text, _start, _end in wanted]
+    for cue, (_text, *frames) in zip(cues, wanted, strict=True):
+        for time, frame in zip((cue.start, cue.end), frames, strict=True):
+            assert abs(time - frame / RATE) < 1 / RATE
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [("libx264", "c.mkv"), ("libx264", "c.ts"), ("mpeg2video", "c.ts")]
+)
+def test_services_of_cea_708_alone_are_tracks(
+    sandbox: ForkServer, tmp_path: Path, codec: str, name: str
+) -> None:
+    path = line21.write(
+        tmp_path / name, ({}, {}), frames=100, codec=codec, start=9, services=services()
+    )
+    found, files = read(sandbox, path)
+    assert [(t.name, t.label, t.codec, t.source, t.language) for t in found.tracks] == [
+        (f"SERVICE{n}", f"Service {n}", "eia_708", f"track 0, SERVICE{n}", "und") for n in (1, 2)
+    ]
+    assert all(track.hearing_impaired for track in found.tracks)
+    near(files["SERVICE1"], SAID)
+    near(files["SERVICE2"], ROLLED)
+    assert found.dropped == ()
+
+
+def test_what_channel_and_service_both_say_is_published_once(
     sandbox: ForkServer, tmp_path: Path
 ) -> None:
-    path = line21.write(tmp_path / "c.mkv", ({}, {}), frames=20, dtvcc=True)
-    found, _files = read(sandbox, path)
-    assert found.tracks == ()
-    assert found.dropped == ("CEA-708 captions without CEA-608 ones beside them: not decoded",)
+    first = line21.together(
+        line21.ending_at(30, line21.pop_on(["HELLO THERE", "GENERAL"])),
+        line21.starting_at(30, line21.command(line21.END_OF_CAPTION)),
+        line21.starting_at(80, line21.command(line21.ERASE_DISPLAYED)),
+    )
+    second = line21.together(
+        line21.ending_at(40, line21.pop_on(["BONJOUR"], channel=3)),
+        line21.starting_at(40, line21.command(line21.END_OF_CAPTION, channel=3)),
+    )
+    path = line21.write(tmp_path / "c.mkv", (first, second), frames=100, services=services())
+    found, files = read(sandbox, path)
+    assert list(files) == ["CC3", "SERVICE1", "SERVICE2"]
+    assert [cue.text for cue in files["CC3"]] == ["BONJOUR"]
+    near(files["SERVICE1"], SAID)
+    assert found.dropped == ("track 0, CC1: SERVICE1 says the same",)
+
+
+def test_damage_to_cea_708_is_told(sandbox: ForkServer, tmp_path: Path) -> None:
+    cut = services()
+    cut[40] = cut[40][:-1]
+    path = line21.write(tmp_path / "c.mkv", ({}, {}), frames=100, services=cut)
+    found, files = read(sandbox, path)
+    near(files["SERVICE1"], SAID)
+    assert found.dropped == ("CEA-708: 1 packet missing or cut short in the source",)
+
+
+def test_services_go_into_the_package(sandbox: ForkServer, tmp_path: Path) -> None:
+    path = line21.write(tmp_path / "c.mkv", ({}, {}), frames=100, services=services())
+    found, files = read(sandbox, path)
+    plan, videos, audios = tracks.make(tmp_path, RATE, 100, names=("180p",))
+    out = tmp_path / "package"
+    made = package(tracks.context(tmp_path), plan, videos, audios, out, captions=found.tracks)
+    assert {"text-SERVICE1", "text-SERVICE2"} <= {track.name for track in made.tracks}
+    whole = webvtt.parse((out / "captions" / "SERVICE2.vtt").read_text("utf-8"))
+    segment = webvtt.parse((out / "media/text-SERVICE2/00001.vtt").read_text("utf-8"))
+    assert list(whole) == list(segment) == files["SERVICE2"]
+    master = (out / "hls/master.m3u8").read_text()
+    assert 'NAME="Service 1"' in master
+    assert "../captions/SERVICE1.vtt" in (out / "dash/manifest.mpd").read_text()
 
 
 def test_pictures_of_text_and_what_nobody_wants_is_told(

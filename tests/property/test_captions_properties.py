@@ -1,4 +1,6 @@
-"""Any text survives WebVTT, any line 21 decodes to something, and what was encoded comes back."""
+"""Any text survives WebVTT, any caption data decodes to something, and what was encoded comes
+back.
+"""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -7,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain import webvtt
-from framegate.domain.captions import Cue
+from framegate.domain.caption_twins import said_twice
+from framegate.domain.captions import MAX_SERVICES, Cue
 from framegate.domain.ladder import Grid
 from framegate.media import captions_a53 as a53
 from framegate.media.captions_608 import TIMEOUT, Field
+from framegate.media.captions_708 import BUFFER, WINDOWS, Services
+from framegate.media.captions_708_window import COLUMNS, ROWS
 from framegate.media.captions_text import words
 from framegate.stages.encode import subtitles
-from framegate.testing import line21
+from framegate.testing import dtvcc, line21
 
 NASTY = st.sampled_from(
     ["-->", "&lt;", "&amp;", "<b>", "</b>", "\n\n", "\r\n", "\0", "\u2028", "WEBVTT", "NOTE", "&"]
@@ -139,3 +144,109 @@ def decoded(pairs: list[line21.Pair], channel: int) -> list[Cue]:
     found += field.finish(Fraction(len(pairs), 30))
     assert {name for name, _cue in found} <= {f"CC{channel}"}
     return [cue for _name, cue in found]
+
+
+def _numbered(service: int, said: list[bytes], sequence: int) -> list[dtvcc.Triple]:
+    writer = dtvcc.Writer()
+    for _ in range(sequence):
+        writer.skip()
+    return writer.say(service, *said)
+
+
+BYTES = st.binary(min_size=1, max_size=dtvcc.BLOCK)
+COMMANDS = st.one_of(
+    BYTES,
+    st.builds(
+        lambda window, rows, columns, style: dtvcc.define(
+            window, rows, columns, visible=True, locked=style > 4, style=style
+        ),
+        st.integers(0, 7),
+        st.integers(1, 16),
+        st.integers(1, 64),
+        st.integers(0, 7),
+    ),
+    st.builds(dtvcc.window_attributes, st.sampled_from(dtvcc.Print), st.sampled_from(dtvcc.Print)),
+    st.sampled_from([dtvcc.display(*range(8)), dtvcc.delay(9), dtvcc.DELAY_CANCEL, dtvcc.RESET]),
+    st.builds(dtvcc.text, st.text(st.characters(max_codepoint=0xFFFF), max_size=9)),
+)
+BYTE = st.integers(0, 255)
+TRIPLES = st.lists(
+    st.one_of(
+        st.tuples(st.integers(2, 3), BYTE, BYTE).map(lambda triple: [triple]),
+        st.builds(
+            _numbered,
+            st.integers(1, 63),
+            st.lists(COMMANDS, max_size=4),
+            st.integers(0, 3),
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(TRIPLES)
+def test_any_services_decode_to_cues_that_end_and_stay_small(
+    pictures: list[list[dtvcc.Triple]],
+) -> None:
+    services = Services()
+    end = Fraction(len(pictures), 30)
+    found: list[tuple[str, Cue]] = []
+    for at, triples in enumerate(pictures):
+        found += services.push(triples, Fraction(at, 30))
+    found += services.finish(end)
+    for name, cue in found:
+        assert 1 <= int(name.removeprefix("SERVICE")) <= 63
+        assert 0 <= cue.start < cue.end <= end
+        assert len(cue.text) <= WINDOWS * ROWS * COLUMNS * 4  # "[CC]" stands in one cell
+    assert len({name for name, _ in found}) <= MAX_SERVICES
+    for service in services._services.values():
+        assert len(service._windows) <= WINDOWS
+        assert len(service._held) <= BUFFER + dtvcc.BLOCK
+        for window in service._windows.values():
+            assert len(window.cells) <= ROWS * COLUMNS
+            assert all(0 <= r < window.rows and 0 <= c < window.columns for r, c in window.cells)
+
+
+WIDE = st.text(
+    [*"ABCxyz0129,.!?♪éñß", *sorted(dtvcc.G2), *"日本語"], min_size=1, max_size=COLUMNS
+).filter(str.strip)
+
+
+@given(
+    st.lists(st.lists(WIDE, min_size=1, max_size=4), min_size=1, max_size=4),
+    st.integers(1, 63),
+)
+def test_pop_on_captions_of_a_service_come_back(captions: list[list[str]], service: int) -> None:
+    writer, pictures, shown = dtvcc.Writer(), [], []
+    for number, lines in enumerate(captions):
+        now, before = number % 2, 1 - number % 2
+        loading = dtvcc.pop_on(lines, window=now).replace(
+            dtvcc.define(now, len(lines), 32), dtvcc.define(now, len(lines), COLUMNS)
+        )
+        triples = writer.say(service, loading)
+        pictures += [triples[at : at + 18] for at in range(0, len(triples), 18)]
+        shown.append(Fraction(len(pictures), 30))
+        pictures.append(writer.say(service, dtvcc.hide(before) + dtvcc.display(now)))
+    services = Services()
+    found: list[tuple[str, Cue]] = []
+    for at, triples in enumerate(pictures):
+        found += services.push(triples, Fraction(at, 30))
+    found += services.finish(Fraction(len(pictures) + 9, 30))
+    wanted = ["\n".join(" ".join(line.split()) for line in lines) for lines in captions]
+    if all(before != after for before, after in pairwise(wanted)):
+        assert [cue.text for _, cue in found] == wanted
+        assert [cue.start for _, cue in found] == shown
+    assert {name for name, _ in found} == {f"SERVICE{service}"}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["CC1", "CC3", "SERVICE1", "SERVICE2", "SERVICE9"]),
+        st.lists(CUE, max_size=6).map(webvtt.ordered),
+    )
+)
+def test_what_is_left_out_is_said_by_a_track_that_stays(found: dict[str, list[Cue]]) -> None:
+    left_out = said_twice(found)
+    assert not left_out.keys() & set(left_out.values())
+    for name, kept in left_out.items():
+        assert name.startswith("CC") != kept.startswith("CC")

@@ -10,6 +10,7 @@ from framegate.domain.media import TextFacts
 
 MAX_CUES = 50_000  # of a track: a day of roll-up captions
 MAX_CHARACTERS = 4_000_000  # of a track: ten long novels
+MAX_SERVICES = 16  # of CEA-708 in a picture: what ATSC A/65 can announce
 
 
 class CaptionsMode(StrEnum):
@@ -51,14 +52,14 @@ class CaptionsDone:
 
     corrupt_packets: int
     refused: tuple[tuple[str, str], ...]  # track, why nothing of it is kept
-    dtvcc_only: bool  # CEA-708 services without a CEA-608 one: not decoded
+    lost_packets: int = 0  # of CEA-708: missing, or cut short
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionTrack:
     """One WebVTT track of the package, as it lies in the work folder."""
 
-    name: str  # of its file: "en", "CC1"
+    name: str  # of its file: "en", "CC1", "SERVICE1"
     source: str  # "track 2", "track 0, CC1"
     source_index: int
     codec: str  # of the source: "mov_text"
@@ -79,3 +80,8 @@ class Captions:
 
     tracks: tuple[CaptionTrack, ...] = ()
     dropped: tuple[str, ...] = ()
+
+
+def service_name(number: int) -> str:
+    """A CEA-708 service as HLS calls it too (``INSTREAM-ID``)."""
+    return f"SERVICE{number}"

@@ -2,16 +2,17 @@
 
     packets ─┬─ text track ──► text decoder ──► ASS event ──► words ────┐
              ├─ caption track (c608) ──► triples ──────────┐            ├─► cut, cleaned ─► messages
-             └─ picture ──► triples ─► presentation order ─┴─► CEA-608 ─┘
+             └─ picture ──► triples ─► presentation order ─┴─► CEA-608 ─┤
+                                                           └─► CEA-708 ─┘
 
 One pass over the packets; no picture is decoded. Messages: ``{"cues": [[track, start, end, text]],
 "at": seconds}`` with seconds as fractions from the video's first frame. ``track`` is the number of
-the source's track, with ``.CC1`` behind it for CEA-608.
+the source's track, with ``.CC1`` behind it for CEA-608 and ``.SERVICE1`` for CEA-708.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,7 @@ from av.subtitles.subtitle import AssSubtitle
 from framegate.domain.captions import (
     MAX_CHARACTERS,
     MAX_CUES,
+    MAX_SERVICES,
     CaptionsDone,
     CaptionsWork,
     Cue,
@@ -32,6 +34,7 @@ from framegate.domain.webvtt import clean
 from framegate.errors import MediaLimit, Undecodable
 from framegate.media import captions_a53 as a53
 from framegate.media.captions_608 import Field
+from framegate.media.captions_708 import Services
 from framegate.media.captions_text import MAX_EVENT_BYTES, words
 from framegate.media.container import (
     VENDOR_ERRORS,
@@ -82,12 +85,17 @@ def read(call: Call) -> dict[str, Any]:
         for index, reader in readers.items():
             out.put(index, reader.finish(work.video_start + work.length))
     out.flush()
-    lines = [each.line for each in readers.values() if not isinstance(each, _Text)]
+    lines = {i: each.line for i, each in readers.items() if not isinstance(each, _Text)}
+    refused = out.refused | {
+        f"{index}.{name}": f"more than {MAX_SERVICES} services"
+        for index, line in lines.items()
+        for name in line.services.refused
+    }
     return dump(
         CaptionsDone(
             corrupt_packets=tally.corrupt,
-            refused=tuple(sorted(out.refused.items())),
-            dtvcc_only=any(line.dtvcc for line in lines) and not any(line.pairs for line in lines),
+            refused=tuple(sorted(refused.items())),
+            lost_packets=sum(line.services.lost for line in lines.values()),
         )
     )
 
@@ -146,25 +154,20 @@ class _Text:
 
 @dataclass(slots=True)
 class _Line:
-    """Line 21 of a track's pictures."""
+    """Captions of a track's pictures: line 21 and the services beside it."""
 
     fields: tuple[Field, Field] = field(default_factory=lambda: (Field(1), Field(3)))
-    dtvcc: bool = False  # CEA-708 that says something
+    services: Services = field(default_factory=Services)
 
-    @property
-    def pairs(self) -> int:
-        """Pairs of CEA-608 that said something."""
-        return sum(each.pairs for each in self.fields)
-
-    def push(self, found: Iterable[a53.Triple], at: Fraction) -> _Named:
+    def push(self, found: Sequence[a53.Triple], at: Fraction) -> _Named:
         for kind, first, second in found:
             if kind < len(self.fields):
                 yield from self.fields[kind].push(first, second, at)
-            else:
-                self.dtvcc |= bool(first or second)
+        rest = [each for each in found if each[0] >= len(self.fields)]
+        yield from self.services.push(rest, at)
 
     def finish(self, at: Fraction) -> _Named:
-        for each in self.fields:
+        for each in (*self.fields, self.services):
             yield from each.finish(at)
 
 

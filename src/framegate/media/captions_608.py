@@ -242,7 +242,6 @@ class Field:
         self._current: str | None = None
         self._last: tuple[int, int] | None = None  # a control code that may come twice
         self._service_data = False
-        self.pairs = 0  # that said something
 
     def push(self, first: int, second: int, at: Fraction) -> Iterator[tuple[str, Cue]]:
         """One pair as transmitted, parity included; cues that end with it, by channel."""
@@ -250,7 +249,6 @@ class Field:
         if pair == NOTHING:
             self._last = None
             return
-        self.pairs += 1
         if 0x10 <= pair[0] < 0x20:  # noqa: PLR2004 - control codes
             if known and _odd(second):
                 yield from self._control(pair, at)

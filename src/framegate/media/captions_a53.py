@@ -25,6 +25,7 @@ _ESCAPED = frozenset({"h264", "hevc"})
 _TRIPLES = 31  # cc_count has five bits
 _PROCESS_CC_DATA = 0x40
 _VALID = 0x04
+_MESSAGES = 8  # of a packet that are read: one a picture, and pictures may be two fields
 _LATEST = 64  # pictures that may wait for their turn: codecs reorder up to 16, of two fields
 
 type Triple = tuple[int, int, int]
@@ -36,7 +37,9 @@ def triples(packet: bytes, codec: str) -> list[Triple]:
     found: list[Triple] = []
     signature = _SIGNATURES[codec]
     at = packet.find(signature)
-    while at >= 0:
+    for _ in range(_MESSAGES):
+        if at < 0:
+            break
         first = at + len(signature)
         data = packet[first : first + 2 + 3 * _TRIPLES + _TRIPLES]
         found += _read(_unescaped(data) if codec in _ESCAPED else data)

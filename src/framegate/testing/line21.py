@@ -1,6 +1,7 @@
 """CEA-608 captions for tests: cues to byte pairs, byte pairs into coded pictures.
 
 An encoder by the book (47 CFR 15.119): odd parity, control codes twice, one pair a frame and field.
+CEA-708 (`framegate.testing.dtvcc`) goes into the same pictures.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from framegate.testing.clips import draw
+from framegate.testing.dtvcc import Triple
 
 type Pair = tuple[int, int]
 type Schedule = dict[int, Pair]
@@ -93,11 +95,12 @@ def write(
     codec: str = "libx264",
     fps: Fraction = Fraction(30000, 1001),
     start: int = 0,
-    dtvcc: bool = False,
+    services: Mapping[int, Sequence[Triple]] | None = None,
 ) -> Path:
     """A clip with B-frames whose pictures carry these pairs. ``start``: PTS of the first frame in
-    frames; ``dtvcc``: some CEA-708 data beside.
+    frames; ``services``: CEA-708 beside, by frame.
     """
+    beside = services or {}
     with av.open(str(path), "w") as out:
         stream: Any = out.add_stream(codec, rate=fps, options=_CODECS[codec])
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
@@ -107,9 +110,9 @@ def write(
             frame = frame.reformat(format="yuv420p")
             frame.pts, frame.time_base = index + start, 1 / fps
             for packet in stream.encode(frame):
-                out.mux(_with(packet, codec, _data(packet.pts - start, fields, dtvcc=dtvcc)))
+                out.mux(_with(packet, codec, _data(packet.pts - start, fields, beside)))
         for packet in stream.encode(None):
-            out.mux(_with(packet, codec, _data(packet.pts - start, fields, dtvcc=dtvcc)))
+            out.mux(_with(packet, codec, _data(packet.pts - start, fields, beside)))
     return path
 
 
@@ -122,11 +125,14 @@ def _twice(first: int, second: int) -> list[Pair]:
     return [(odd(first), odd(second))] * 2
 
 
-def _data(index: int, fields: Iterable[Mapping[int, Pair]], *, dtvcc: bool) -> bytes:
+def _data(
+    index: int, fields: Iterable[Mapping[int, Pair]], services: Mapping[int, Sequence[Triple]]
+) -> bytes:
     """``user_data_type_code`` 3: flags, count, triples."""
     padding = (0x80, 0x80)
     triples = [bytes((0xFC | n, *pairs.get(index, padding))) for n, pairs in enumerate(fields)]
-    triples += [b"\xff\x02\x21"] if dtvcc else []
+    triples += [bytes((0xFC | kind, *pair)) for kind, *pair in services.get(index, ())]
+    triples += [b"\xfa\0\0"]  # room that CEA-708 does not need, and not valid
     return bytes((0x40 | len(triples), 0xFF)) + b"".join(triples) + b"\xff"
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from framegate.domain import codec, webvtt
+from framegate.domain.caption_twins import said_twice
 from framegate.domain.captions import (
     MAX_CHARACTERS,
     MAX_CUES,
@@ -22,6 +24,7 @@ from framegate.domain.captions import (
     CaptionsWork,
     CaptionTrack,
     Cue,
+    service_name,
 )
 from framegate.domain.counted import counted
 from framegate.domain.languages import english_name, short_tag
@@ -37,17 +40,18 @@ from framegate.storage.source import reopened
 
 STAGE = "captions"
 TASK = "framegate.media.captions:read"
-LINE_21 = "eia_608"
+LINE_21, SERVICE = "eia_608", "eia_708"
 TEXT = frozenset({"subrip", "ass", "ssa", "webvtt", "mov_text", "text", LINE_21})
 PICTURES = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"})
 EMBEDDED = frozenset({"h264", "hevc", "av1", "mpeg2video"})
 """Codecs whose pictures may carry captions."""
 
+SERVICES = 63  # of CEA-708: what a number can name
 NO_LANGUAGE = "und"
 _BYTES_PER_S = 5_000_000  # slowest disk worth waiting for
 
 type Cues = dict[str, list[Cue]]
-"""By the task's names of tracks: "2", "0.CC1"."""
+"""By the task's names of tracks: "2", "0.CC1", "0.SERVICE1"."""
 
 
 def read_captions(
@@ -91,8 +95,10 @@ def read_captions(
         collected.cues.pop(name, None)
         silent.discard(_position(name)[0])
         dropped.append(f"track {name.replace('.', ', ')}: {why}")
-    if done.dtvcc_only:
-        dropped.append("CEA-708 captions without CEA-608 ones beside them: not decoded")
+    if done.lost_packets:
+        packets = counted(done.lost_packets, "packet")
+        dropped.append(f"CEA-708: {packets} missing or cut short in the source")
+    dropped += _without_twins(collected.cues)
     tracks, empty = _tracks(context, facts, collected.cues, silent)
     context.progress.end(STAGE, counted(len(tracks), "caption track"))
     return Captions(tracks, (*dropped, *empty))
@@ -108,7 +114,9 @@ class _Collected:
         self._known = {str(track.index) for track in work.tracks}
         lines = [str(track.index) for track in work.tracks if track.codec == LINE_21]
         lines += [str(work.video)] if work.embedded else []
-        self._known |= {f"{index}.CC{number}" for index in lines for number in range(1, 5)}
+        channels = [f"CC{number}" for number in range(1, 5)]
+        channels += [service_name(number) for number in range(1, SERVICES + 1)]
+        self._known |= {f"{index}.{channel}" for index in lines for channel in channels}
 
     def hear(self, message: dict[str, Any]) -> None:
         """One message of the task."""
@@ -132,12 +140,27 @@ class _Collected:
         held.append(cue)
 
 
+def _without_twins(found: Cues) -> list[str]:
+    """Take out what is said twice, and say so."""
+    told = []
+    pictures: dict[int, dict[str, list[Cue]]] = defaultdict(dict)
+    for name, cues in found.items():
+        index, channel = _position(name)
+        if channel:
+            pictures[index][channel] = sorted(cues, key=lambda cue: cue.start)
+    for index, channels in sorted(pictures.items()):
+        for twin, kept in sorted(said_twice(channels).items()):
+            del found[f"{index}.{twin}"]
+            told.append(f"track {index}, {twin}: {kept} says the same")
+    return told
+
+
 def _tracks(
     context: StageContext, facts: MediaFacts, found: Mapping[str, Sequence[Cue]], read: set[int]
 ) -> tuple[tuple[CaptionTrack, ...], list[str]]:
     """The files, and by name which tracks had nothing to say."""
     ordered = {name: webvtt.ordered(cues) for name, cues in found.items()}
-    full = sorted((name for name, cues in ordered.items() if cues), key=_position)
+    full = sorted((name for name, cues in ordered.items() if cues), key=_order)
     said = {_position(name)[0] for name in full}
     empty = [
         f"{_words(each)}: without any text"
@@ -181,14 +204,23 @@ def _tracks(
 
 def _origin(facts: MediaFacts, name: str) -> TextFacts:
     """The source's track behind a name; captions in the picture are of the picture's track."""
-    index, _channel = _position(name)
+    index, channel = _position(name)
+    codec = SERVICE if channel.startswith("SERVICE") else LINE_21
     known = next((each for each in facts.text if each.index == index and not each.embedded), None)
-    return known or TextFacts(index, LINE_21, None, embedded=True)
+    if known is None:
+        return TextFacts(index, codec, None, embedded=True)
+    return replace(known, codec=codec) if channel else known
 
 
 def _position(name: str) -> tuple[int, str]:
     index, _, channel = name.partition(".")
     return int(index), channel
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    """By the source's tracks; service 2 before service 10."""
+    index, channel = _position(name)
+    return index, len(channel), channel
 
 
 def _name(origin: TextFacts, name: str) -> str:
@@ -201,7 +233,7 @@ def _name(origin: TextFacts, name: str) -> str:
 
 
 def _title(origin: TextFacts, name: str) -> str:
-    channel = name.partition(".")[2]
+    channel = name.partition(".")[2].replace("SERVICE", "Service ")
     kind = "forced" if origin.forced else "SDH" if origin.hearing_impaired else ""
     return origin.title or channel or kind
 

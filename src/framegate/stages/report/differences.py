@@ -38,9 +38,12 @@ def _length(facts: MediaFacts) -> Iterable[Change]:
         )
 
 
+_INSIDE = {"eia_608": "CEA-608", "eia_708": "CEA-708"}
+
+
 def _captions(captions: Captions) -> Iterable[Change]:
     for track in captions.tracks:
-        inside = "CEA-608" if track.codec == "eia_608" else track.codec
+        inside = _INSIDE.get(track.codec, track.codec)
         yield Change(
             f"Captions, {track.label}",
             f"{inside} ({track.source})",
