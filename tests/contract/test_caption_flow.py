@@ -70,7 +70,7 @@ def test_abusive_captions_wait_for_a_person_and_are_published_after(
     assert [track["name"] for track in report["captions"]["tracks"]] == ["en", "de"]
     (run,) = [r for r in report["screening"]["runs"] if r["analyser"] == "text.captions"]
     assert run["status"] == "unavailable"
-    assert "de (1 cues)" in run["reason"]
+    assert "de (1 cue)" in run["reason"]
 
     app.reviews.resolve(
         held.asset.id, Action.ALLOW, actor="someone", reason="a film", progress=Silent()

@@ -47,7 +47,7 @@ def test_what_is_not_english_is_unavailable_not_clean(
 ) -> None:
     seen = read(tmp_path, ("en", "en", ENGLISH), ("other", language, text))
     assert [run.status for run in seen.runs] == [Status.UNAVAILABLE]
-    assert "other (1 cues)" in seen.runs[0].reason
+    assert "other (1 cue)" in seen.runs[0].reason
 
 
 def test_english_is_known_without_a_tag(tmp_path: Path) -> None:

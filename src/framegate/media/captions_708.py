@@ -43,7 +43,7 @@ _PARAMETERS = {
 
 _UNKNOWN = "_"  # what stands for characters that a receiver lacks
 
-_G2 = {
+_G2: dict[int, str] = {
     0x20: " ",
     0x21: "\u00a0",
     0x25: "…",
