@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -61,15 +62,24 @@ def cluster(folder: Path) -> Iterator[int]:
         clients = [stack.enter_context(closing(redis.Redis(port=port))) for port in ports]
         edges = [round(SLOTS * part / 3) for part in range(4)]
         for number, client in enumerate(clients):
-            client.execute_command("CLUSTER", "ADDSLOTS", *range(edges[number], edges[number + 1]))
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0])
+            _say(client, "CLUSTER", "ADDSLOTS", *range(edges[number], edges[number + 1]))
+            _say(client, "CLUSTER", "MEET", "127.0.0.1", ports[0])
         for client in clients:
-            _until(lambda node=client: b"cluster_state:ok" in _info(node) and _knows(node, 3))
+            _until(partial(_joined, client))
         yield ports[0]
 
 
+def _joined(client: redis.Redis) -> bool:
+    return b"cluster_state:ok" in _info(client) and _knows(client, 3)
+
+
+def _say(client: redis.Redis, *words: str | int) -> object:
+    said: object = client.execute_command(*words)  # type: ignore[no-untyped-call]  # by the vendor
+    return said
+
+
 def _info(client: redis.Redis) -> bytes:
-    answer = client.execute_command("CLUSTER INFO")
+    answer = _say(client, "CLUSTER INFO")
     return answer if isinstance(answer, bytes) else repr(answer).replace("': '", ":").encode()
 
 

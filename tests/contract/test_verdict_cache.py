@@ -13,8 +13,8 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import redis_servers
 
+import redis_servers
 from framegate.cache.embedded import EmbeddedCache
 from framegate.cache.protocol import Bounds, VerdictCache
 from framegate.cache.redis import RedisCache
@@ -248,12 +248,13 @@ def test_bands_go_with_their_entries(tmp_path: Path, now: Now) -> None:
 
 def test_a_server_that_dies_is_said_without_its_password(tmp_path: Path, now: Now) -> None:
     with redis_servers.server(tmp_path) as (port, process):
-        cache = RedisCache(f"redis://:hunter2@127.0.0.1:{port}", ROOM, now, cluster=False)
+        secret = "hunter2"
+        cache = RedisCache(f"redis://127.0.0.1:{port}", ROOM, now, cluster=False, password=secret)
         process.kill()
         process.wait()
         with pytest.raises(CacheUnavailable) as caught:
             cache.near(SCOPE, picture(1), 0)
-        assert "hunter2" not in caught.value.line()
+        assert secret not in caught.value.line()
         cache.close()
 
 

@@ -52,11 +52,15 @@ class RedisCache:
     """
 
     def __init__(
-        self, url: str, bounds: Bounds, clock: Callable[[], datetime], *, cluster: bool
+        self,
+        url: str,
+        bounds: Bounds,
+        clock: Callable[[], datetime],
+        *,
+        cluster: bool,
+        password: str = "",
     ) -> None:
-        """``url`` as ``redis://`` or ``rediss://``, with a password where there is one (it is never
-        shown). Raises `CacheUnavailable`, `ComponentMissing`, `SettingsInvalid`.
-        """
+        """``url`` as ``redis://`` or ``rediss://``. Raises `CacheUnavailable`, `ComponentMissing`, `SettingsInvalid`."""
         try:
             import redis  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -78,6 +82,7 @@ class RedisCache:
                 decode_responses=True,
                 socket_timeout=_TIMEOUT_S,
                 socket_connect_timeout=_TIMEOUT_S,
+                **({"password": password} if password else {}),
             )
             self._client.ping()
             self._put = self._client.register_script(_PUT)

@@ -47,6 +47,7 @@ class Finding:
     sample: int | None = None  # index of the sample that is the evidence
     detail: str = ""  # words for people; never a score
     track: int | None = None  # of the source, in which it was heard or read
+    variant: str = ""  # how it was asked, where that has a calibration of its own: order-2
 
     @property
     def number(self) -> float | None:
@@ -72,6 +73,7 @@ class AnalyserRun:
     samples_seen: int = 0
     cpu_s: float = 0.0
     track: int | None = None  # audio track that it listened to
+    counts: tuple[tuple[str, int], ...] = ()  # what it took, by name: questions of each kind
 
 
 @dataclass(frozen=True, slots=True)

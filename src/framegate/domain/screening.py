@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from framegate.domain.creator import Verification
 from framegate.domain.findings import AnalyserRun, Finding, Status, Tag
 from framegate.domain.frames import Coverage, LevelCoverage, Quality, SampleInfo, Shot, Signals
 from framegate.domain.sound import HeardTrack
@@ -25,6 +26,8 @@ class Screening:
     quality: Quality
     spoken_language: str | None = None
     sound: tuple[HeardTrack, ...] = ()  # every audio track of the source, the default one first
+    description: str = ""  # one sentence of a vision-language model, for people
+    identity: Verification | None = None  # None where no creator is enrolled, or none was named
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 samples ──► hash ──► PDQ ──► every=SAMPLE  ──► batch ──► analyse
                         ├──► every=NOVEL: unlike (PDQ) the last one shown in this shot
                         └──► every=SHOT: the first of each shot
+                        then judges: with what was found in each sample
 """
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,6 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from framegate.domain.captions import CaptionTrack, Cue
+from framegate.domain.creator import Verification
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status, Tag
 from framegate.domain.frames import Sample
 from framegate.domain.hashlist import distance
@@ -25,6 +28,7 @@ from framegate.stages.screen.protocol import (
     CaptionAnalyser,
     Described,
     Every,
+    Judge,
     Looked,
     PdqHash,
     Sound,
@@ -50,19 +54,33 @@ class _Account:
     tags: list[Tag] = field(default_factory=list)
     faces_most: int = 0
     language: str | None = None
+    identity: Verification | None = None
     reasons: list[str] = field(default_factory=list)
     unavailable: bool = False
     times: list[Fraction] = field(default_factory=list)
     cpu_s: float = 0.0
+    counts: tuple[tuple[str, int], ...] = ()
+    description: str = ""
+    told: int = 0  # findings that judges know of
 
     def add(self, looked: Looked) -> None:
         self.findings += looked.findings
         self.tags += looked.tags
         self.faces_most = max([self.faces_most, *(count.faces for count in looked.faces)])
         self.language = looked.spoken_language or self.language
+        self.identity = looked.identity or self.identity
         self.unavailable |= looked.unavailable
+        self.times += looked.looked_at
+        self.counts += looked.counts
+        self.description = self.description or looked.description
         if looked.reason and looked.reason not in self.reasons:
             self.reasons.append(looked.reason)
+
+    def new_findings(self) -> Sequence[Finding]:
+        """Since the last call."""
+        new = self.findings[self.told :]
+        self.told = len(self.findings)
+        return new
 
     def run(self, status: Status | None = None, reason: str = "") -> AnalyserRun:
         ended = Status.UNAVAILABLE if self.unavailable else Status.OK
@@ -77,6 +95,7 @@ class _Account:
             model_sha256=self.of.model_sha256,
             samples_seen=len(self.times),
             cpu_s=round(self.cpu_s, 3),
+            counts=self.counts,
         )
 
 
@@ -88,16 +107,25 @@ class Seen:
     tags: tuple[Tag, ...] = ()
     faces_most: int = 0
     spoken_language: str | None = None
+    identity: Verification | None = None
     runs: tuple[AnalyserRun, ...] = ()
     pdq: dict[int, PdqHash] = field(default_factory=dict)  # by sample
     looks: dict[str, list[Looks]] = field(default_factory=dict)  # by level
+    description: str = ""
 
 
 class Cascade:
     """Shows samples to analysers; used by one thread."""
 
-    def __init__(self, analysers: Sequence[Analyser], *, every_sample: bool = False) -> None:
+    def __init__(
+        self,
+        analysers: Sequence[Analyser],
+        judges: Sequence[Judge] = (),
+        *,
+        every_sample: bool = False,
+    ) -> None:
         """``every_sample``: whatever an analyser wants, it is shown all."""
+        self._judges = [(each, _Account(each)) for each in judges]
         self._hashers = [(each, _Account(each)) for each in analysers if each.level == EXACT_LEVEL]
         self._others = [
             _Queue(each, _Account(each), every_sample=every_sample)
@@ -124,6 +152,9 @@ class Cascade:
         for queue in self._others:
             _timed(queue.account, queue.analyser.finish)
             accounts.append(queue.account)
+        for judge, account in self._judges:
+            _timed(account, judge.finish)
+            accounts.append(account)
         return _total(accounts, self._pdq)
 
     def _look(self) -> None:
@@ -137,6 +168,25 @@ class Cascade:
         for sample in group:
             for queue in self._others:
                 queue.offer(sample, self._pdq.get(sample.info.index))
+        if self._judges:
+            self._judge(group)
+
+    def _judge(self, group: Sequence[Sample]) -> None:
+        """What is cheaper has its say first, about every sample of the group."""
+        for queue in self._others:
+            queue.flush()
+        found: dict[int, list[Finding]] = defaultdict(list)
+        accounts = [account for _each, account in self._hashers]
+        for account in (*accounts, *(queue.account for queue in self._others)):
+            for finding in account.new_findings():
+                if finding.sample is not None:
+                    found[finding.sample].append(finding)
+        for sample in group:
+            index = sample.info.index
+            for judge, account in self._judges:
+                started = time.process_time()
+                judge.consider(sample, self._pdq.get(index), found[index])
+                account.cpu_s += time.process_time() - started
 
 
 class _Queue:
@@ -252,7 +302,9 @@ def _total(accounts: Sequence[_Account], pdq: dict[int, PdqHash]) -> Seen:
         tags=tuple(tag for account in accounts for tag in account.tags),
         faces_most=max((account.faces_most for account in accounts), default=0),
         spoken_language=next((each.language for each in accounts if each.language), None),
+        identity=next((each.identity for each in accounts if each.identity), None),
         runs=tuple(account.run() for account in accounts),
         pdq=pdq,
         looks=looks,
+        description=next((each.description for each in accounts if each.description), ""),
     )

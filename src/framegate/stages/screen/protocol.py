@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framegate.domain.captions import CaptionTrack, Cue
+from framegate.domain.creator import Verification
 from framegate.domain.findings import Finding, Tag
 from framegate.domain.frames import Sample
 
@@ -63,8 +64,12 @@ class Looked:
     pdq: tuple[PdqHash, ...] = ()
     faces: tuple[FaceCount, ...] = ()
     spoken_language: str | None = None  # BCP 47
+    identity: Verification | None = None  # of the creator that the asset names
     reason: str = ""
     unavailable: bool = False
+    looked_at: tuple[Fraction, ...] = ()  # of a `Judge`: when, presentation seconds
+    counts: tuple[tuple[str, int], ...] = ()  # what it took, by name
+    description: str = ""  # one sentence on the video, for people
 
 
 class Described(Protocol):
@@ -113,6 +118,18 @@ class Analyser(Described, Protocol):
         """After the last sample: what only the whole can tell (averaged tags, for example)."""
 
 
+class Judge(Described, Protocol):
+    """Asked last, about samples that whoever is cheaper has looked at."""
+
+    def consider(self, sample: Sample, pdq: PdqHash | None, seen: Sequence[Finding]) -> None:
+        """One sample, ascending in time; ``seen`` is what was found in it. It may be passed over:
+        `Looked.looked_at` says which were looked at.
+        """
+
+    def finish(self) -> Looked:
+        """After the last sample: everything."""
+
+
 class AudioAnalyser(Described, Protocol):
     """Listens to one audio track after the other, each mixed to mono."""
 
@@ -155,4 +172,6 @@ class Panel:
     stills: tuple[Analyser, ...] = ()  # look at samples, cheapest first
     audio: tuple[AudioAnalyser, ...] = ()  # listen
     captions: tuple[CaptionAnalyser, ...] = ()  # read
+    judges: tuple[Judge, ...] = ()  # asked last about samples
     unavailable: tuple[Unavailable, ...] = ()  # wanted and not here, or switched off
+    unchecked: Verification | None = None  # why the named creator cannot be compared

@@ -98,7 +98,7 @@ class _Revisit:
     ) -> None:
         self._context = context
         self._video = facts.video
-        self._cascade = Cascade(panel.stills, every_sample=True)
+        self._cascade = Cascade(panel.stills, panel.judges, every_sample=True)
         self._first = 1 + max((sample.index for sample in screening.samples), default=-1)
         self._shots = [shot.start for shot in screening.shots]
         self._encoded = dict(zip(encoded.pts.tolist(), encoded.codes, strict=True))

@@ -16,6 +16,7 @@ from pathlib import Path
 from framegate.domain.captions import Captions
 from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
+from framegate.domain.creator import findings_of
 from framegate.domain.decoding import SampleDone, SampleWork
 from framegate.domain.frames import Sample, Signals
 from framegate.domain.layout import IMPRINTS, SAMPLES
@@ -69,7 +70,7 @@ def screen(
     seconds = float(facts.video.duration_measured)
     context.progress.start(STAGE, seconds, "s")
     samples = _empty_folder(context.work / SAMPLES)
-    cascade = Cascade(panel.stills)
+    cascade = Cascade(panel.stills, panel.judges)
 
     def look(sample: Sample) -> None:
         save_preview(samples, sample)
@@ -98,11 +99,12 @@ def screen(
     )
     _save_signals(context.work / SIGNALS, decoding, facts)
     write_bytes(context.work / IMPRINTS, b"".join(decoding.imprints))
+    unchecked = findings_of(panel.unchecked) if panel.unchecked else ()
     screening = Screening(
         shots=decoding.shots(end),
         samples=with_hashes(decoding.samples, seen.pdq),
         signals=signals,
-        findings=(*seen.findings, *heard.findings, *said.findings),
+        findings=(*seen.findings, *heard.findings, *said.findings, *unchecked),
         runs=(*seen.runs, *heard.runs, *said.runs, *not_run(panel.unavailable)),
         tags=(*seen.tags, *heard.tags),
         faces_most=seen.faces_most,
@@ -121,7 +123,9 @@ def screen(
             loudness_lufs=signals.loudness_lufs,
         ),
         spoken_language=heard.spoken_language,
+        identity=seen.identity or panel.unchecked,
         sound=heard.tracks,
+        description=seen.description,
     )
     sampled = counted(len(screening.samples), "sample")
     context.progress.end(STAGE, f"{counted(len(screening.shots), 'shot')}, {sampled}")

@@ -25,6 +25,7 @@ from framegate.stages.screen.protocol import (
     Analyser,
     AudioAnalyser,
     CaptionAnalyser,
+    Judge,
     Panel,
     Unavailable,
 )
@@ -124,12 +125,13 @@ def build(
     lists: Sequence[HashList] = (),
     source_sha256: str = "",
     names: Collection[str] = NAMES,
+    judges: Sequence[Judge] = (),
 ) -> Panel:
     """Fresh analysers for one asset; models are loaded at most once for each `Models`.
 
-    ``source_sha256`` is compared with the lists' file entries. A name of `NAMES` that is not in
-    ``names`` is reported as switched off. Raises `ModelMismatch`, and `ComponentMissing` for a name
-    that no analyser has.
+    ``source_sha256`` is compared with the lists' file entries; ``judges`` are asked last. A name
+    of `NAMES` that is not in ``names`` is reported as switched off. Raises `ModelMismatch`, and
+    `ComponentMissing` for a name that no analyser has.
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
@@ -139,4 +141,4 @@ def build(
     audio, silent = _make(_AUDIO, names, models, known)
     captions, unread = _make(_CAPTIONS, names, models, known)
     missing = (*dark, *silent, *unread)
-    return Panel(tuple(stills), tuple(audio), tuple(captions), missing)
+    return Panel(tuple(stills), tuple(audio), tuple(captions), tuple(judges), missing)

@@ -1,0 +1,1 @@
+"""The vision-language model in the cascade: which frames it is asked about, and what that says."""
