@@ -15,9 +15,9 @@ import numpy as np
 import pdqhash
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(ROOT / "tests"))
 
-from tests.pdq_pictures import pdq_pictures  # noqa: E402 - after the path above
+from pdq_pictures import pdq_pictures  # noqa: E402 - after the path above
 
 
 def main() -> None:

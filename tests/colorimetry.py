@@ -31,11 +31,11 @@ DISPLAY_GAMMA = 2.4  # BT.1886
 
 
 def to_2020(light: Colours) -> Colours:
-    return light @ (np.linalg.inv(XYZ_OF_2020) @ XYZ_OF_709).T
+    return np.asarray(light @ (np.linalg.inv(XYZ_OF_2020) @ XYZ_OF_709).T)
 
 
 def to_709(light: Colours) -> Colours:
-    return light @ (np.linalg.inv(XYZ_OF_709) @ XYZ_OF_2020).T
+    return np.asarray(light @ (np.linalg.inv(XYZ_OF_709) @ XYZ_OF_2020).T)
 
 
 def pq_signal(nits: Colours) -> Colours:
@@ -76,7 +76,7 @@ def light_of(codes: Colours) -> Colours:
     luma, blue, red = (codes - [16, 128, 128]).T / np.array([[219], [224], [224]])
     r, b = luma + 1.5748 * red, luma + 1.8556 * blue
     g = (luma - 0.2126 * r - 0.0722 * b) / 0.7152
-    return np.clip(np.stack([r, g, b], 1), 0, 1) ** DISPLAY_GAMMA
+    return np.asarray(np.clip(np.stack([r, g, b], 1), 0, 1) ** DISPLAY_GAMMA)
 
 
 def lab_of(light: Colours) -> Colours:
@@ -112,4 +112,4 @@ def delta_e(first: Colours, second: Colours) -> Colours:
     angle = 30 * np.exp(-(((hue - 275) / 25) ** 2))
     rt = -np.sin(np.radians(2 * angle)) * 2 * np.sqrt(chroma**7 / (chroma**7 + 25**7))
     total = (dl / sl) ** 2 + (dc / sc) ** 2 + (dh / sh) ** 2 + rt * (dc / sc) * (dh / sh)
-    return np.sqrt(np.maximum(total, 0))
+    return np.asarray(np.sqrt(np.maximum(total, 0)))

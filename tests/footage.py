@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -121,7 +122,7 @@ def write(
     pts: Sequence[int] | None = None,
     time_base: Fraction | None = None,
     options: Mapping[str, str] | None = None,
-    tags: Mapping[str, int] | None = None,
+    tags: Mapping[str, int | Fraction] | None = None,
     sound: NDArray[np.float32] | None = None,
     sound_start: Fraction = Fraction(0),
     sample_rate: int = 48_000,
@@ -136,13 +137,13 @@ def write(
     """
     base = time_base or 1 / rate
     with av.open(str(path), "w") as out:
-        stream = out.add_stream(encoder, rate=rate, options=dict(options or {}))
+        stream: Any = out.add_stream(encoder, rate=rate, options=dict(options or {}))
         context = stream.codec_context
         context.time_base = base
         context.thread_count = 1
         for name, value in (tags or {}).items():
             setattr(context, name, value)
-        audio = None
+        audio: Any = None
         if sound is not None:
             usual = "pcm_s16le" if path.suffix == ".mkv" else "aac"
             audio = out.add_stream(sound_codec or usual, rate=sample_rate)
@@ -203,9 +204,12 @@ def lumas(path: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:
         return [
             (
                 (frame.pts or 0) * Fraction(frame.time_base.numerator, frame.time_base.denominator),
-                frame.to_ndarray(format="gray8")
-                if frame.format.name != "yuv420p"
-                else frame.to_ndarray()[: frame.height],
+                np.asarray(
+                    frame.to_ndarray(format="gray8")
+                    if frame.format.name != "yuv420p"
+                    else frame.to_ndarray()[: frame.height],
+                    np.uint8,
+                ),
             )
             for frame in clip.decode(video=0)
         ]

@@ -23,7 +23,8 @@ def pictures(clip: Path, every: int, most: int) -> list[Pixels]:
             if index % every == 0:
                 scale = min(1.0, PREVIEW_LONG_SIDE / max(frame.width, frame.height))
                 size = (round(frame.width * scale), round(frame.height * scale))
-                found.append(frame.reformat(*size, format="rgb24").to_ndarray())
+                small = frame.reformat(*size, format="rgb24").to_ndarray()
+                found.append(np.asarray(small, np.uint8))
             if len(found) == most:
                 break
     return found

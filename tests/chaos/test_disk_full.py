@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import missing
+
+from conftest import missing
 
 SCRIPT = """
 set -u

@@ -68,6 +68,7 @@ class Bench:
         process = self.start()
         answer, said = process.communicate(timeout=240)
         assert process.returncode == 0, said
+        result: dict[str, Any]
         (result,) = json.loads(answer)["results"]
         return result
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from av.stream import Disposition
-from tests.contract.test_screen import Ear, look_at
 
 import encoded
 import footage
+import tracks
 from framegate import settings, wiring
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import EncodeOptions
@@ -25,6 +25,7 @@ from framegate.media.audio_samples import to_mono
 from framegate.stages.encode.manifests import DASH, Variant, parse_master, read_xml
 from framegate.stages.screen.protocol import Looked, Panel, Sound
 from framegate.testing.sandbox import InProcessSandbox
+from looking import Ear, look_at
 from soundtracks import Track, film
 
 ENGLISH = Track("ac3", "5.1", "eng", hertz=300)
@@ -55,12 +56,12 @@ def test_each_group_of_hls_has_every_track_under_the_same_name(package: encoded.
         groups.setdefault(variant.attributes["GROUP-ID"], []).append(dict(variant.attributes))
     assert list(groups) == ["audio", "surround"]
     names = ["German", "English", "English (commentary)", "English (audio description)"]
-    for tracks in groups.values():
-        assert [track["NAME"] for track in tracks] == names
-        assert [track["DEFAULT"] for track in tracks] == ["YES", "NO", "NO", "NO"]
-        assert [track["LANGUAGE"] for track in tracks] == ["de", "en", "en", "en"]
-        assert tracks[2].get("AUTOSELECT", "NO") == "NO"
-        assert tracks[3]["CHARACTERISTICS"] == "public.accessibility.describes-video"
+    for group in groups.values():
+        assert [track["NAME"] for track in group] == names
+        assert [track["DEFAULT"] for track in group] == ["YES", "NO", "NO", "NO"]
+        assert [track["LANGUAGE"] for track in group] == ["de", "en", "en", "en"]
+        assert group[2].get("AUTOSELECT", "NO") == "NO"
+        assert group[3]["CHARACTERISTICS"] == "public.accessibility.describes-video"
     assert [track["CHANNELS"] for track in groups["audio"]] == ["2", "2", "2", "2"]
     assert [track["CHANNELS"] for track in groups["surround"]] == ["2", "6", "2", "2"]
     master = parse_master((package.out / MASTER).read_text("utf-8"))
@@ -167,7 +168,7 @@ def test_what_was_not_heard_is_not_published_and_said_so(
     source = film(tmp_path / "film.mkv", (BROKEN, GERMAN, UNKNOWN), seconds=2)
     options = wiring.process_options(desk.settings, output=tmp_path / "out", preset="ultrafast")
     (result,) = desk.processing.process(
-        (source,), options, lambda *_: encoded.tracks.Quiet(), lambda _: None
+        (source,), options, lambda *_: tracks.Quiet(), lambda _: None
     )
     assert result.error is None
     assert result.outcome is not None

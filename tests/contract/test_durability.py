@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +95,17 @@ def test_a_chunk_is_on_disk_before_its_receipt(journal: Journal, tmp_path: Path)
 
 def test_a_package_is_on_disk_before_it_is_a_result(journal: Journal, tmp_path: Path) -> None:
     work = DataFolder(tmp_path / "home").work("asset", "key")
-    made = tracks.make(work, tracks.Fraction(25), 100, audio=1, names=("180p",))
+    made = tracks.make(work, Fraction(25), 100, audio=1, names=("180p",))
     out = work / "package"
     (out / "media").mkdir(parents=True)
     (out / "poster.jpg").write_bytes(b"of a former attempt")
     package(tracks.context(work), *made, out)
     assert not (out / "poster.jpg").exists()
     journal.require_tree(out, until=len(journal.events))
+
+
+def write_report(text: str, folder: Path) -> None:
+    (folder / "report.json").write_text(text)
 
 
 def test_a_package_is_on_disk_before_it_is_seen(journal: Journal, tmp_path: Path) -> None:
@@ -112,12 +118,7 @@ def test_a_package_is_on_disk_before_it_is_seen(journal: Journal, tmp_path: Path
         segment.unlink(missing_ok=True)
         segment.write_bytes(letter.encode() * 1000)
         (package_folder / "hls/master.m3u8").write_text(letter)
-        publish(
-            context,
-            package_folder,
-            final,
-            lambda folder, text=letter: (folder / "report.json").write_text(text),
-        )
+        publish(context, package_folder, final, partial(write_report, letter))
         at = journal.index("exchange" if letter == "b" else "name", final)
         journal.require_tree(final, until=at)
         journal.require_name(final.parent, since=at)
@@ -207,7 +208,7 @@ def test_a_path_that_the_packager_would_take_apart_leaves_nothing_behind(
     (dead / "link").symlink_to(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(links))
     work = DataFolder(tmp_path / "a,b=c $d").work("asset", "key")
-    plan, videos, _ = tracks.make(work, tracks.Fraction(25), 100, audio=0, names=("180p",))
+    plan, videos, _ = tracks.make(work, Fraction(25), 100, audio=0, names=("180p",))
     package(tracks.context(work), plan, videos, [], work / "package")
     assert (work / "package" / "hls" / "master.m3u8").is_file()
     assert list(links.iterdir()) == []

@@ -245,7 +245,7 @@ def shown_in(
     with path.open("rb") as source:
         call = InProcessCall(codec.dump(work), {"source": source.fileno()}, None, None, None)
         return [
-            (frame.pts or 0, frame.to_ndarray()[: frame.height].copy())
+            (frame.pts or 0, np.array(frame.to_ndarray()[: frame.height], np.uint8))
             for frame in grid_frames(call, work, SourceCount())
         ]
 

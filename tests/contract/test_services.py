@@ -383,7 +383,8 @@ def test_another_title_is_told_without_another_look(
     assert "A night at the harbour" in page.read_text()
     assert page.read_text().count("data:image/jpeg") == pictures
     assert media(second) == played, "the package is the same files, not made again"
-    assert [timing.stage for timing in second.outcome.timings if second.outcome] == [
+    assert second.outcome is not None
+    assert [timing.stage for timing in second.outcome.timings] == [
         timing.stage for timing in first.outcome.timings
     ]
     assert len(report_of(second)["decisions"]) == len(report_of(first)["decisions"])

@@ -80,7 +80,7 @@ def pictures_of(path: Path) -> Pictures:
         return [
             (
                 (frame.pts or 0) * Fraction(frame.time_base.numerator, frame.time_base.denominator),
-                frame.to_ndarray(format="rgb24", src_colorspace="ITU709"),
+                np.asarray(frame.to_ndarray(format="rgb24", src_colorspace="ITU709"), np.uint8),
             )
             for frame in clip.decode(stream)
         ]

@@ -73,16 +73,17 @@ def segments(package: Path, name: str) -> io.BytesIO:
 
 def shown(package: Path, name: str) -> list[float]:
     """Seconds at which white begins to be shown."""
-    with av.open(segments(package, name)) as clip:
+    with av.open(segments(package, name), "r") as clip:
         lit = [
-            (float(f.time), f.to_ndarray()[: f.height].mean() > 125) for f in clip.decode(video=0)
+            (float(f.time or 0), f.to_ndarray()[: f.height].mean() > 125)
+            for f in clip.decode(video=0)
         ]
     return [at for (_, before), (at, now) in pairwise([(0.0, False), *lit]) if now and not before]
 
 
 def sounded(package: Path, name: str) -> list[float]:
     """Seconds at which a beep begins: half of its amplitude is reached within 0.1 ms."""
-    with av.open(segments(package, name)) as clip:
+    with av.open(segments(package, name), "r") as clip:
         frames = list(clip.decode(audio=0))
     rate = frames[0].sample_rate
     sound: NDArray[np.float32] = np.concatenate(
@@ -90,7 +91,7 @@ def sounded(package: Path, name: str) -> list[float]:
     )[0]
     loud = np.flatnonzero(np.abs(sound) > np.abs(sound).max() / 2)
     begins = loud[np.insert(np.diff(loud) > rate // 10, 0, True)]
-    return [float(frames[0].time) + float(at) / rate for at in begins]
+    return [float(frames[0].time or 0) + float(at) / rate for at in begins]
 
 
 def check(

@@ -201,7 +201,7 @@ def test_a_source_that_changes_its_size_keeps_the_rungs(plain: VideoFacts) -> No
         frame.pts = number
         (picture,) = graph.process(frame)
         assert (picture.width, picture.height, picture.pts) == (WIDTH, HEIGHT, number)
-        assert footage.number_of(picture.to_ndarray()[:HEIGHT]) == 5
+        assert footage.number_of(np.asarray(picture.to_ndarray(), np.uint8)[:HEIGHT]) == 5
 
 
 def test_rungs_are_not_scaled_from_one_that_is_hardly_larger(plain: VideoFacts) -> None:

@@ -46,7 +46,7 @@ def plain(rgb: tuple[int, int, int], view: View, layout: str) -> VideoFrame:
             level = np.full(plane.buffer_size // 2, round(value * 4), "<u2")
         else:
             level = np.full(plane.buffer_size, round(value), np.uint8)
-        plane.update(level)
+        plane.update(level.tobytes())
     return frame
 
 
@@ -89,7 +89,7 @@ def test_other_layouts_are_shown(layout: str) -> None:
     if layout == "pal8":
         frame = VideoFrame(1280, 720, "pal8")
         for plane in frame.planes:
-            plane.update(np.zeros(plane.buffer_size, np.uint8))
+            plane.update(bytes(plane.buffer_size))
     else:
         frame = frame.reformat(format=layout)
     assert Previewer(VIEW).make(frame).shape == (360, 640, 3)

@@ -38,7 +38,8 @@ def reencoded(picture: Pixels, width: int, quality: int) -> Pixels:
     height = round(picture.shape[0] * width / picture.shape[1])
     small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     _done, data = cv2.imencode(".jpg", small[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1])
+    copy = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(copy[:, :, ::-1])
 
 
 def test_a_listed_picture_is_found_again_scaled_and_reencoded(clips: Path, bunny: Pixels) -> None:

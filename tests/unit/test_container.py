@@ -4,7 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from framegate.errors import EmptyInput, NotAVideo, Undecodable, UnsafeInput
@@ -30,11 +32,12 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def indices(fd: int, tally: Tally, *, formats: str | None = None) -> list[int]:
-    more = {"formats": formats} if formats else {}
+    more: Any = {"formats": formats} if formats else {}
     with open_source(fd, max_pixels=1 << 20, **more) as container:
         stream = container.streams.video[0]
         frames = decode_packets(packets(container, stream, tally=tally), stream, tally=tally)
-        return [frame_index_of(frame.to_ndarray(format="rgb24")) for frame in frames]
+        shown = (np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in frames)
+        return [frame_index_of(picture) for picture in shown]
 
 
 def test_every_frame_once_and_again_from_the_start(tmp_path: Path) -> None:
@@ -65,6 +68,7 @@ def test_a_packet_that_is_refused_is_counted(tmp_path: Path) -> None:
     with opened(path) as fd, open_source(fd, max_pixels=1 << 20) as container:
         places = [(p.pos, p.size) for p in packets(container, *container.streams, tally=Tally())]
     position, size = places[20]
+    assert position is not None
     data[position + 8 : position + size] = b"\xa5" * (size - 8)
     path.write_bytes(data)
     tally = Tally()

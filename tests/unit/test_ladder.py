@@ -185,7 +185,7 @@ def test_what_was_measured_decides_about_fields(
     found: dict[str, Any], fields: str, rate: int, facts: MediaFacts
 ) -> None:
     video = shaped(facts).video
-    told = {
+    told: dict[str, Any] = {
         "field_order_measured": FieldOrder(found.pop("field_order_measured", "progressive")),
         "telecine": Telecine(found.pop("telecine", "none")),
     }
@@ -202,7 +202,7 @@ SCAN = {"fields": "progressive", "frames": "progressive", "keep": "progressive"}
 
 
 def test_the_ceiling_follows_size_rate_and_codec(facts: MediaFacts) -> None:
-    def top(codec: VideoCodec, **more: Fraction) -> int:
+    def top(codec: VideoCodec, **more: Any) -> int:
         return plan(shaped(facts, **more), EncodeOptions(codec=codec)).renditions[-1].maxrate
 
     assert top(VideoCodec.H264) == 7_800_000
@@ -323,13 +323,13 @@ def test_viewers_choose_sound_by_a_name(
 
 
 def test_what_is_done_to_the_sound_is_said(facts: MediaFacts) -> None:
-    tracks = (
+    heard = [
         sound("eng", channels=6),
         sound("ger"),
         replace(sound(), sample_rate=96_000),
         sound("fra", channels=1),
-    )
-    tracks = tuple(replace(track, index=index) for index, track in enumerate(tracks, 1))
+    ]
+    tracks = tuple(replace(track, index=index) for index, track in enumerate(heard, 1))
     made = plan(replace(facts, audio=tracks), EncodeOptions())
     told = [note for note in made.notes if note.startswith("Sound")]
     assert told == [

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import av
@@ -19,7 +20,7 @@ from framegate.stages.encode.package import package
 from framegate.stages.encode.verify import verify
 
 
-def build(work: Path, rate: Fraction, frames: int, **how: int) -> tuple[EncodePlan, Packaged, Path]:
+def build(work: Path, rate: Fraction, frames: int, **how: Any) -> tuple[EncodePlan, Packaged, Path]:
     plan, videos, audios = tracks.make(work, rate, frames, **how)
     out = work / "package"
     return plan, package(tracks.context(work), plan, videos, audios, out), out

@@ -81,7 +81,7 @@ def test_hidden_reference_frames_are_not_pictures(tmp_path: Path) -> None:
         for number, packet in enumerate(source.demux(video=0)):
             if not packet.size:
                 continue
-            data, pts = bytes(packet), packet.pts
+            data, pts = bytes(packet), packet.pts or 0
             packet.stream = stream
             out.mux(packet)
             if number % 10 == 5:  # the same frame again, its "show" bit cleared

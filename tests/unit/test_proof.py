@@ -22,6 +22,7 @@ from framegate.domain.media import (
     VideoFacts,
 )
 from framegate.errors import Undecodable
+from framegate.media.container import time_base
 from framegate.stages.encode import proof
 from framegate.stages.encode.proof import full_windows, prove, sampled_windows
 
@@ -32,8 +33,8 @@ def facts_of(path: Path, frames: int) -> VideoFacts:
     """Facts of a track that `tracks.make` made, read back."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        base = Fraction(stream.time_base)
-        keys = tuple(p.pts for p in container.demux(stream) if p.size and p.is_keyframe)
+        base = time_base(stream)
+        keys = tuple(p.pts or 0 for p in container.demux(stream) if p.size and p.is_keyframe)
         width, height = stream.width, stream.height
     return VideoFacts(
         0, "h264", "High", width, height, width, height, Fraction(1), Rotation(), Crop(),

@@ -7,11 +7,11 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from framegate.errors import InputVanished
-from framegate.storage import source
 from framegate.storage.source import SourceTouched, Watch, open_file
 from taking_in import Quiet, take_in
 
@@ -96,8 +96,14 @@ def test_other_bytes_are_known_whatever_was_set_back(path: Path, watch: Watch) -
 def test_a_file_is_hashed_again_only_when_it_was_touched(
     path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = source.hashlib.file_digest, []
-    monkeypatch.setattr(source.hashlib, "file_digest", lambda *a: calls.append(a) or real(*a))
+    calls: list[object] = []
+    real = hashlib.file_digest
+
+    def counted(*given: Any) -> object:
+        calls.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
     watch.end(watch.begin())
     watch.end(watch.begin())
     assert calls == []
