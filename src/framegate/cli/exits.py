@@ -16,6 +16,7 @@ class Exit(IntEnum):
     USAGE = 2
     BLOCKED = 3
     REVIEW = 4
+    NOT_VERIFIED = 5
     INTERRUPTED = 130
 
 
@@ -25,6 +26,7 @@ MEANINGS: dict[int, str] = {
     Exit.USAGE: "The command line cannot be used.",
     Exit.BLOCKED: "The verdict is block: nothing was encoded or published.",
     Exit.REVIEW: "The verdict is review: encoded, nothing published; `framegate review` goes on.",
+    Exit.NOT_VERIFIED: "`framegate creators verify`: it is not shown that the creator is in it.",
     Exit.INTERRUPTED: "Stopped with Ctrl-C; the same command goes on where it stopped.",
 }
 

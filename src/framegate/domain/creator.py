@@ -37,6 +37,10 @@ LEVEL = "identity"
 LABELS = ("identity.match", "identity.mismatch", "identity.unseen", "identity.unchecked")
 DIMENSIONS = 128
 
+PHOTO_LONG_SIDE = 1024  # px: a face that fills a fifth of a photo is still twice what SFace takes
+PHOTO_MAX_PIXELS = 108_000_000  # the largest that phones take; decoded in 330 MB
+PHOTO_MAX_BYTES = 64 << 20
+
 type Embedding = NDArray[np.float32]  # (128,), of length 1
 
 THRESHOLD = 0.40
@@ -52,6 +56,7 @@ class Fault(StrEnum):
     TOO_SMALL = "too-small"
     TURNED = "turned"
     BLURRED = "blurred"
+    UNREAD = "unread"  # smaller than the largest few of its picture, which alone are compared
 
 
 @dataclass(frozen=True, slots=True)

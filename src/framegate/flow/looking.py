@@ -42,6 +42,8 @@ def screen_source(
     panel = catalogue.build(
         models, lists=run.lists, source_sha256=run.asset.sha256, names=_names(run)
     )
+    if run.claim is not None:
+        panel = run.claim.join(panel, models)
     with reopened(run.source) as fd:
         screening = screen(
             run.context,

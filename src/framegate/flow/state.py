@@ -26,6 +26,7 @@ from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
 from framegate.domain.unseen import Comparison
 from framegate.errors import InputVanished
+from framegate.flow.claim import Claim
 from framegate.jobs import Steps
 from framegate.stages.base import StageContext
 from framegate.storage.source import SourceTouched, Watch
@@ -177,6 +178,7 @@ class Run:
     output: Path
     job_id: str
     chunks_at_once: int = 1
+    claim: Claim | None = None  # None where nobody asks who is in the video
     timings: list[StageTiming] = field(default_factory=list)
     _watch: Watch | None = field(init=False)
 

@@ -13,6 +13,7 @@ from framegate.domain.asset import AssetDetails
 from framegate.domain.encoding import Encoders
 from framegate.domain.limits import SourceLimits
 from framegate.domain.report import Protection
+from framegate.flow.claim import Claims
 from framegate.jobs import Leases
 from framegate.models.store import Models
 from framegate.security.sandbox.host import MediaSandbox
@@ -34,6 +35,7 @@ class Workshop:
     assets: Assets
     works: Works
     decisions: Decisions
+    claims: Claims
     leases: Leases
     classifier: Classifier
     clock: Clock

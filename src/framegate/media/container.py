@@ -113,7 +113,12 @@ def vendor_errors(doing: str) -> Iterator[None]:
 
 
 def open_source(
-    fd: int, *, max_pixels: int, threads: int = 1, formats: str = SOURCE_FORMATS
+    fd: int,
+    *,
+    max_pixels: int,
+    threads: int = 1,
+    formats: str = SOURCE_FORMATS,
+    decoders: str = DECODERS,
 ) -> InputContainer:
     """Open descriptor ``fd`` from byte 0; close the result (it is a context manager).
 
@@ -124,7 +129,7 @@ def open_source(
         "fd": str(fd),
         "protocol_whitelist": "fd",
         "format_whitelist": formats,
-        "codec_whitelist": DECODERS,
+        "codec_whitelist": decoders,
         "max_pixels": str(max_pixels),
         "max_streams": str(MAX_STREAMS),
         "probesize": str(PROBE_BYTES),
@@ -142,16 +147,18 @@ def open_source(
     except VENDOR_ERRORS as error:
         raise _refusal(fd) from error
     for stream in container.streams.video:
-        prepare_decoder(stream, max_pixels=max_pixels, threads=threads)
+        prepare_decoder(stream, max_pixels=max_pixels, threads=threads, decoders=decoders)
     return container
 
 
-def prepare_decoder(stream: VideoStream, *, max_pixels: int, threads: int) -> None:
+def prepare_decoder(
+    stream: VideoStream, *, max_pixels: int, threads: int, decoders: str = DECODERS
+) -> None:
     """Bind a stream's decoder, before its first packet, to a picture size and a thread count."""
     context: Any = stream.codec_context
     if context is None or context.is_open:
         return
-    context.options = {"max_pixels": str(max_pixels), "codec_whitelist": DECODERS}
+    context.options = {"max_pixels": str(max_pixels), "codec_whitelist": decoders}
     context.thread_count = threads
     context.thread_type = "AUTO"
 

@@ -61,7 +61,10 @@ class FaceFinder:
             return ()
         faces = [
             Face(
-                *(float(value) for value in row[:4]),
+                x=float(row[0]),
+                y=float(row[1]),
+                width=float(row[2]),
+                height=float(row[3]),
                 score=float(row[14]),
                 landmarks=tuple((float(row[at]), float(row[at + 1])) for at in range(4, 14, 2)),
             )

@@ -9,6 +9,7 @@ from framegate.errors import AlreadyRunning
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs
 from framegate.observability.logs import logger
+from framegate.services.creators import sweep_templates
 
 
 class Retention:
@@ -27,6 +28,7 @@ class Retention:
         renamed under the lease, so that a process which comes for that asset is not kept waiting.
         """
         at = self._workshop
+        sweep_templates(at)
         since = at.clock() - self._keep
         flows = self._jobs.forget(before=since)
         wanted = at.works.wanted(since)

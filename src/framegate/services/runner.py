@@ -64,6 +64,8 @@ class Runner:
     def process(self, asset: Asset, source: SourceFile, wish: Wish, progress: Progress) -> Done:
         """The whole job on one asset. Raises what its stages raise, and `AlreadyRunning`."""
         at = self._workshop
+        if (claim := at.claims.of(asset, wish.policy)) is not None:
+            wish = replace(wish, key=claim.key(wish.key))
         with self._alone(asset.id):
             known = at.works.get(asset.id, wish.key)
             if known is not None and (done := self._as_before(known, asset, wish, progress)):
@@ -164,6 +166,7 @@ class Runner:
             output=Path(work.output),
             job_id=work.workflow_id,
             chunks_at_once=at.chunks_at_once,
+            claim=at.claims.of(asset, wish.policy),
         )
 
     def _execute(self, flow: str, work: Work, run: Run, request: Answer) -> Outcome:

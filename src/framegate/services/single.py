@@ -141,4 +141,5 @@ class SingleSteps:
                 output=Path(options.output) / output_name(taken.asset.name, taken.asset.id),
                 job_id="single",
                 chunks_at_once=workshop.chunks_at_once,
+                claim=workshop.claims.of(taken.asset, wish.policy),
             )

@@ -28,6 +28,7 @@ from framegate.domain.screening import Screening
 from framegate.stages.report import caveats as caveat
 from framegate.stages.report import evidence, facts, timeline, words
 from framegate.stages.report.differences import differences
+from framegate.stages.report.identity import identity
 from framegate.stages.report.terms import LEVELS, TERMS
 
 TOP_FINDINGS = 40  # rows; report.json has all
@@ -94,6 +95,7 @@ def render(report: ReportInput) -> str:
         headline=facts.headline(report.facts),
         rows=facts.rows(report.facts),
         caveats=caveat.caveats(report),
+        identity=identity(report),
         reasons=[(reason, _strongest(reason), _times(reason)) for reason in caveat.reasons(report)],
         hard_to_watch=bool(evidence.sensitive_samples(report.screening)),
         timeline=timeline.build(report.screening, report.facts),

@@ -92,6 +92,7 @@ LEVELS = {
     "detectors": "models for sexual and graphic content",
     "tags": "words for what is shown",
     "faces": "counted, not recognised",
+    "identity": "compared with the named creator alone",
     "text": "letters in the picture",
     "speech": "spoken words",
 }
