@@ -4,7 +4,8 @@
                                         ├─ review ─ encode … package ─► report ┄ person ┄► release
                                         └─ allow, restrict ─ encode … package ─► report + publish
 
-    encode … package: plan → audio → chunks (several at once) → joins → proof → package → stills
+    encode … package: plan → audio → chunks (several at once) → compare (→ look again →
+                      decide again, which may block) → joins → proof → package → stills
 
 Each is a step whose answer, a small JSON value, is committed before the next begins. What is large
 stays a file in the asset's work folder, and the checkpoint holds its SHA-256. Order, names and
