@@ -248,7 +248,7 @@ def test_bands_go_with_their_entries(tmp_path: Path, now: Now) -> None:
 
 def test_a_server_that_dies_is_said_without_its_password(tmp_path: Path, now: Now) -> None:
     with redis_servers.server(tmp_path) as (port, process):
-        secret = "hunter2"
+        secret = RANDOM(1).randbytes(8).hex()
         cache = RedisCache(f"redis://127.0.0.1:{port}", ROOM, now, cluster=False, password=secret)
         process.kill()
         process.wait()

@@ -60,7 +60,9 @@ class RedisCache:
         cluster: bool,
         password: str = "",
     ) -> None:
-        """``url`` as ``redis://`` or ``rediss://``. Raises `CacheUnavailable`, `ComponentMissing`, `SettingsInvalid`."""
+        """``url`` as ``redis://`` or ``rediss://``. Raises `CacheUnavailable`, `ComponentMissing`,
+        `SettingsInvalid`.
+        """
         try:
             import redis  # noqa: PLC0415 - an extra
         except ImportError as error:

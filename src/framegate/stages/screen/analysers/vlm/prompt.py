@@ -8,6 +8,7 @@ its hash, so the same frame is always asked the same way.
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -178,13 +179,13 @@ def load_prompt(data: bytes, labels: Sequence[Asked]) -> Prompt:
 
 
 def _order(number: int, system: str, labels: Sequence[Asked]) -> Order:
-    """Fixed for a number of labels: rotations, every second one backwards. Each label and "none"
-    so has a different letter in each order, and neighbours change.
+    """Fixed for a number of labels: steps of different lengths around a circle, from different
+    starts, so that each label has another letter and other neighbours.
     """
     count = len(labels) + 1
-    places = [(place + number * count // ORDERS) % count for place in range(count)]
-    if number % 2:
-        places.reverse()
+    steps = [step for step in range(1, 2 * ORDERS * count) if math.gcd(step, count) == 1]
+    start = number * count // ORDERS
+    places = [(start + place * steps[number]) % count for place in range(count)]
     letters: dict[str, str] = {}
     none = ""
     lines = []
