@@ -11,13 +11,13 @@ from fractions import Fraction
 from typing import Any
 
 from av.audio.frame import AudioFrame
-from av.filter import Graph
 
 from framegate.domain import codec
 from framegate.domain.encoding import AudioWork, Measured
 from framegate.domain.sound import Level, Levelling
 from framegate.errors import Undecodable
-from framegate.media.audio_stream import drain, sound
+from framegate.media.audio_chain import AudioChain, form_of
+from framegate.media.audio_stream import sound
 from framegate.media.container import (
     WORK_FORMATS,
     Tally,
@@ -69,7 +69,7 @@ def encoded(call: Call) -> dict[str, Any]:
 
 
 def _level(frames: Iterable[AudioFrame]) -> Level:
-    graph: Graph | None = None
+    chain: AudioChain | None = None
     loudness, peak = GATE_LUFS, 0.0
 
     def note(told: Iterable[AudioFrame]) -> None:
@@ -80,37 +80,20 @@ def _level(frames: Iterable[AudioFrame]) -> Level:
             peak = max(peak, _number(said.get("lavfi.r128.true_peak"), peak))
 
     for frame in frames:
-        if graph is None:
-            graph = _meter(frame)
-        frame.time_base = Fraction(1, frame.sample_rate)
-        graph.push(frame)
-        note(drain(graph))
-    if graph is not None:
-        note(drain(graph, end=True))
+        tick = Fraction(1, frame.sample_rate)
+        if chain is None:
+            # silence for a step more, or the last one, not whole, would go untold
+            pad = ("apad", f"pad_len={frame.sample_rate // STEPS_A_SECOND}")
+            meter = ("ebur128", "metadata=1:peak=true")
+            chain = AudioChain(form_of(frame), [pad, meter], time_base=tick)
+        frame.time_base = tick
+        note(chain.push(frame))
+    if chain is not None:
+        note(chain.push(None))
     return Level(
         integrated_lufs=loudness if loudness > GATE_LUFS else None,
         true_peak_dbtp=20 * math.log10(peak) if peak > 0 else None,
     )
-
-
-def _meter(frame: AudioFrame) -> Graph:
-    rate = frame.sample_rate
-    graph = Graph()
-    graph.threads = 1
-    nodes = [
-        graph.add_abuffer(
-            sample_rate=rate,
-            format=frame.format.name,
-            layout=frame.layout.name,
-            time_base=Fraction(1, rate),
-        ),
-        # silence for a step more, or the last one, not whole, would go untold
-        graph.add("apad", f"pad_len={rate // STEPS_A_SECOND}"),
-        graph.add("ebur128", "metadata=1:peak=true"),
-        graph.add("abuffersink"),
-    ]
-    graph.link_nodes(*nodes).configure()
-    return graph
 
 
 def _number(text: str | None, otherwise: float) -> float:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from framegate.domain import codec
 from framegate.domain.decoding import BLOCK_S, SOUND_RATE, ListenDone, ListenWork
+from framegate.media.audio_chain import Form, form_of
 from framegate.media.container import (
     Tally,
     audio_track,
@@ -100,18 +101,18 @@ class _Track:
         self._call = call
         self._start = start
         self._resampler: AudioResampler | None = None
-        self._layout: tuple[int, str, str] | None = None
+        self._form: Form | None = None
         self._parts: list[NDArray[np.float32]] = []
         self._held = 0
         self._block_at = Fraction(0)
 
     def push(self, frame: AudioFrame, at: Fraction, *, jumped: bool) -> None:
         """``at``: the frame's time in the track's own seconds."""
-        layout = (frame.sample_rate, frame.format.name, frame.layout.name)
-        if self._resampler is None or jumped or layout != self._layout:
+        form = form_of(frame)
+        if self._resampler is None or jumped or form != self._form:
             self.finish()
             self._resampler = AudioResampler(format="flt", layout=frame.layout, rate=SOUND_RATE)
-            self._layout = layout
+            self._form = form
             self._block_at = at - self._start
         self._keep(self._resampler.resample(frame))
 

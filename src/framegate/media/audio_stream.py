@@ -17,18 +17,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import lcm
-from typing import cast
 
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
-from av.error import BlockingIOError as NothingYet
-from av.error import EOFError as End
-from av.filter import Graph
-from av.filter.context import FilterContext
 
 from framegate.domain.encoding import AudioWork
 from framegate.domain.sound import Levelling
+from framegate.media.audio_chain import AudioChain, Form, form_of
 from framegate.media.container import Tally, audio_track, decode_packets, packets
+from framegate.media.filters import Step
 
 LAYOUTS = {2: "stereo", 6: "5.1"}
 
@@ -60,17 +57,6 @@ def sound(
     yield from _aligned(mixed, layout, work, block, levelling)
 
 
-def drain(graph: Graph, *, end: bool = False) -> Iterator[AudioFrame]:
-    """What a graph has ready; with ``end`` everything that is left."""
-    if end:
-        graph.push(None)
-    while True:
-        try:
-            yield cast("AudioFrame", graph.pull())
-        except (NothingYet, End):
-            return
-
-
 def _decoded(container: InputContainer, index: int, tally: Tally) -> Iterator[AudioFrame]:
     stream = audio_track(container, index)
     stream.codec_context.thread_count = 1
@@ -86,22 +72,21 @@ def _mixed(frames: Iterator[AudioFrame], layout: str, work: AudioWork) -> Iterat
 
     A track may change its layout or rate half-way (broadcast does): each shape has its own graph.
     """
-    graph: Graph | None = None
-    shape: tuple[int, str, str] | None = None
+    chain: AudioChain | None = None
+    form: Form | None = None
     for frame in frames:
-        found = (frame.sample_rate, frame.format.name, frame.layout.name)
         base = Fraction(frame.time_base.numerator, frame.time_base.denominator)
         clock = _clock(base, work.video_start)
-        if graph is None or found != shape:
-            if graph is not None:
-                yield from drain(graph, end=True)
-            graph, shape = _mixer(frame, clock, layout, work.audio.sample_rate), found
+        if chain is None or form_of(frame) != form:
+            if chain is not None:
+                yield from chain.push(None)
+            form = form_of(frame)
+            chain = AudioChain(form, _mix(frame, layout, work.audio.sample_rate), time_base=clock)
         frame.pts = round(((frame.pts or 0) * base - work.video_start) / clock)
         frame.time_base = clock
-        graph.push(frame)
-        yield from drain(graph)
-    if graph is not None:
-        yield from drain(graph, end=True)
+        yield from chain.push(frame)
+    if chain is not None:
+        yield from chain.push(None)
 
 
 def _clock(base: Fraction, start: Fraction) -> Fraction:
@@ -110,69 +95,45 @@ def _clock(base: Fraction, start: Fraction) -> Fraction:
     return Fraction(1, min(denominator, MAX_DENOMINATOR))
 
 
-def _mixer(frame: AudioFrame, clock: Fraction, layout: str, rate: int) -> Graph:
-    graph = Graph()
-    graph.threads = 1
-    nodes = [
-        graph.add_abuffer(
-            sample_rate=frame.sample_rate,
-            format=frame.format.name,
-            layout=frame.layout.name,
-            time_base=clock,
-        ),
-        # float first: mixing integers, swresample would turn everything down by what could clip
-        graph.add("aformat", "sample_fmts=fltp"),
-    ]
+def _mix(frame: AudioFrame, layout: str, rate: int) -> Iterator[Step]:
+    # float first: mixing integers, swresample would turn everything down by what could clip
+    yield "aformat", "sample_fmts=fltp"
     if frame.layout.nb_channels == 1:
         # as it is on both sides; swresample's own rule would make it 3 dB quieter
-        nodes.append(graph.add("pan", "stereo|c0=c0|c1=c0"))
-    nodes += [
-        graph.add("aresample", f"{rate}:clev=0.70710678:slev=0.70710678:lfe_mix_level=0"),
-        graph.add("aformat", f"sample_fmts=fltp:channel_layouts={layout}:sample_rates={rate}"),
-        graph.add("abuffersink"),
-    ]
-    graph.link_nodes(*nodes).configure()
-    return graph
+        yield "pan", "stereo|c0=c0|c1=c0"
+    yield "aresample", f"{rate}:clev=0.70710678:slev=0.70710678:lfe_mix_level=0"
+    yield "aformat", f"sample_fmts=fltp:channel_layouts={layout}:sample_rates={rate}"
 
 
 def _aligned(
     frames: Iterator[AudioFrame], layout: str, work: AudioWork, block: int, levelling: Levelling
 ) -> Iterator[AudioFrame]:
     rate = work.audio.sample_rate
-    graph = Graph()
-    graph.threads = 1
-    nodes = [
-        graph.add_abuffer(
-            sample_rate=rate, format="fltp", layout=layout, time_base=Fraction(1, rate)
-        ),
-        graph.add("atrim", "start_pts=0"),  # heard before the first picture: cut
-        graph.add("aresample", FOLLOW),
-        *_levelled(graph, rate, levelling),
-        graph.add("apad", f"whole_len={work.samples}"),
-        graph.add("atrim", f"end_sample={work.samples}"),
-        graph.add("aformat", f"sample_fmts=fltp:channel_layouts={layout}:sample_rates={rate}"),
-        graph.add("abuffersink"),
+    steps = [
+        ("atrim", "start_pts=0"),  # heard before the first picture: cut
+        ("aresample", FOLLOW),
+        *_levelled(rate, levelling),
+        ("apad", f"whole_len={work.samples}"),
+        ("atrim", f"end_sample={work.samples}"),
+        ("aformat", f"sample_fmts=fltp:channel_layouts={layout}:sample_rates={rate}"),
     ]
-    graph.link_nodes(*nodes).configure()
-    graph.set_audio_frame_size(block)
+    chain = AudioChain((rate, "fltp", layout), steps, time_base=Fraction(1, rate), block=block)
     for frame in frames:
-        try:
-            graph.push(frame)
-        except End:
+        yield from chain.push(frame)
+        if chain.full:
             return  # as long as the picture: the rest is not wanted
-        yield from drain(graph)
-    yield from drain(graph, end=True)
+    yield from chain.push(None)
 
 
-def _levelled(graph: Graph, rate: int, levelling: Levelling) -> Iterator[FilterContext]:
+def _levelled(rate: int, levelling: Levelling) -> Iterator[Step]:
     """Gain, then the limiter: one for all channels, so that the image stays where it is."""
     if levelling.gain_db:
-        yield graph.add("volume", f"volume={levelling.gain_db:.4f}dB:precision=float")
+        yield "volume", f"volume={levelling.gain_db:.4f}dB:precision=float"
     if levelling.ceiling_dbtp is not None:
         limit = 10 ** (levelling.ceiling_dbtp / 20)
-        yield graph.add("aresample", str(OVERSAMPLED * rate))
-        yield graph.add(
+        yield "aresample", str(OVERSAMPLED * rate)
+        yield (
             "alimiter",
             f"limit={limit:.6f}:level=0:attack={ATTACK_MS}:release={RELEASE_MS}:latency=1",
         )
-        yield graph.add("aresample", str(rate))
+        yield "aresample", str(rate)
