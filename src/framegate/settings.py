@@ -139,6 +139,62 @@ class ScreenSettings(Group):
     )
 
 
+class VlmSettings(Group):
+    """The vision-language model that is asked about frames. Its key, where it wants one, is read
+    from `FRAMEGATE_VLM_API_KEY` alone: a file would be copied along with the key.
+    """
+
+    url: str = _setting(
+        "",
+        "Base address of an OpenAI-compatible server, `http://host:port/v1`; empty asks nobody",
+        "",
+        "A vision model needs a GPU server, which a laptop does not have",
+    )
+    model: str = _setting(
+        "",
+        "The model's name at that server",
+        "",
+        "The profile names it; without a profile it has to be said",
+    )
+    profile: str = _setting(
+        "",
+        "Profile of the model: one of `framegate models profiles`, or the path of a TOML file",
+        "",
+        "Without one the model is asked one frame at a time, as any model can be",
+    )
+
+
+class CacheSettings(Group):
+    """What is remembered of frames that the vision model judged. A Redis server's password, where
+    it has one, is read from `FRAMEGATE_CACHE_PASSWORD` alone.
+    """
+
+    url: str = _setting(
+        "",
+        "Redis to remember in, `redis://host:port` or `rediss://…`; empty uses a file in the data "
+        "folder",
+        "",
+        "A file serves one machine; several machines share a Redis",
+    )
+    cluster: bool = _setting(
+        False, "Whether `url` names a Redis Cluster", "", "One server serves most sites"
+    )
+    entries: int = _setting(
+        1_000_000,
+        "Most frames remembered; the least recently used go first",
+        "frames",
+        "About 2.5 GB in the file; a month of 100,000 one-minute videos is 1.2 million frames",
+        gt=0,
+    )
+    days: int = _setting(
+        30,
+        "How long a frame is remembered",
+        "days",
+        "Re-uploads come within weeks, and what was said wrongly goes away by itself",
+        gt=0,
+    )
+
+
 class EncodeSettings(Group):
     """How the ladder is made."""
 
@@ -238,6 +294,8 @@ class Settings(BaseSettings):
 
     limits: LimitSettings = LimitSettings()
     screen: ScreenSettings = ScreenSettings()
+    vlm: VlmSettings = VlmSettings()
+    cache: CacheSettings = CacheSettings()
     encode: EncodeSettings = EncodeSettings()
     process: ProcessSettings = ProcessSettings()
     retention: RetentionSettings = RetentionSettings()
@@ -272,6 +330,16 @@ class Settings(BaseSettings):
         # the XDG rules say that a relative path there is to be ignored
         base = Path(data) if data and Path(data).is_absolute() else Path.home() / ".local/share"
         return base / "framegate"
+
+    @property
+    def cache_password(self) -> str:
+        """Of the cache's Redis, or nothing. Never logged, never recorded."""
+        return os.environ.get("FRAMEGATE_CACHE_PASSWORD", "")
+
+    @property
+    def vlm_api_key(self) -> str:
+        """The key of the vision model's server, or nothing. Never logged, never recorded."""
+        return os.environ.get("FRAMEGATE_VLM_API_KEY", "")
 
     @property
     def assets_at_once(self) -> int:
@@ -330,7 +398,9 @@ def reference() -> str:
         "Read from `framegate.toml` in the working folder (or the file that `FRAMEGATE_CONFIG`",
         "names) and from the environment, which wins; command-line options win over both.",
         "`[limits] max_pixels` is `FRAMEGATE_LIMITS__MAX_PIXELS` in the environment.",
-        "`FRAMEGATE_HOME` names the data folder where `[paths] home` does not.",
+        "`FRAMEGATE_HOME` names the data folder where `[paths] home` does not;",
+        "`FRAMEGATE_VLM_API_KEY` is the key of the vision model's server,",
+        "`FRAMEGATE_CACHE_PASSWORD` the password of the cache's Redis.",
     ]
     for group_name, group_field in Settings.model_fields.items():
         group = group_field.default

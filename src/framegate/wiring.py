@@ -14,6 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from framegate import __version__, database
+from framegate.cache.embedded import EmbeddedCache
+from framegate.cache.protocol import Bounds, VerdictCache
+from framegate.cache.redis import RedisCache
 from framegate.catalog.assets import Assets
 from framegate.catalog.creators import Creators
 from framegate.catalog.decisions import Decisions
@@ -25,11 +28,15 @@ from framegate.domain.limits import SourceLimits
 from framegate.domain.options import ProcessOptions, ScreenMode, ScreenOptions, VmafMode
 from framegate.domain.pertitle import LadderMode
 from framegate.domain.sound import AudioCodec, LoudnessMode
+from framegate.domain.vision import Profile
+from framegate.errors import SettingsInvalid
 from framegate.flow.claim import Claims
 from framegate.flow.process import Flows
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Jobs, Leases
 from framegate.models.store import Models
+from framegate.models.vision import profiles
+from framegate.models.vision.protocol import Vision
 from framegate.security.sandbox.host import ForkServer
 from framegate.security.ulimits import require_room
 from framegate.services.creators import CreatorCare
@@ -75,6 +82,8 @@ def opened(settings: Settings) -> Iterator[Application]:
         workshop = Workshop(
             sandbox=sandbox,
             models=Models(settings.screen.threads),
+            vision=_vision(settings, stack),
+            remembered=_remembered(settings, stack),
             data=data,
             assets=Assets(engine),
             works=Works(engine),
@@ -148,6 +157,7 @@ def process_options(
             mode=mode or ScreenMode(settings.screen.mode),
             speech=settings.screen.speech,
             text=settings.screen.text,
+            vlm=profile.identity if (profile := vision_profile(settings)) else "",
         ),
         vmaf=vmaf or VmafMode(settings.encode.vmaf),
         captions=captions or CaptionsMode.KEEP,
@@ -155,6 +165,49 @@ def process_options(
         hashlists=tuple(str(path.expanduser().absolute()) for path in lists),
         details=details or AssetDetails(),
     )
+
+
+def vision_profile(settings: Settings) -> Profile | None:
+    """The profile of the vision model that is asked, if one is. Raises `SettingsInvalid`."""
+    wanted = settings.vlm
+    if wanted.url:
+        return profiles.chosen(wanted.profile, wanted.model)
+    if wanted.profile or wanted.model:
+        raise SettingsInvalid(
+            "a vision model is named and no server",
+            wanted.profile or wanted.model,
+            "Say where it is served: --vlm http://HOST:PORT/v1",
+        )
+    return None
+
+
+def _vision(settings: Settings, stack: ExitStack) -> Vision | None:
+    profile = vision_profile(settings)
+    if profile is None:
+        return None
+    # takes 0.3 s to import, and most commands ask nobody
+    from framegate.models.vision.client import VisionClient  # noqa: PLC0415 - see above
+
+    client = VisionClient(settings.vlm.url, profile, api_key=settings.vlm_api_key)
+    stack.callback(client.close)
+    return client
+
+
+def _remembered(settings: Settings, stack: ExitStack) -> VerdictCache | None:
+    """Where the vision model's verdicts are remembered; nothing without one."""
+    if not settings.vlm.url:
+        return None
+    wanted = settings.cache
+    bounds = Bounds(wanted.entries, timedelta(days=wanted.days))
+    cache: VerdictCache
+    if wanted.url:
+        cache = RedisCache(
+            wanted.url, bounds, now, cluster=wanted.cluster, password=settings.cache_password
+        )
+    else:
+        cache = EmbeddedCache(settings.home / "remembered.sqlite", bounds, now)
+    stack.callback(cache.close)
+    return cache
 
 
 def source_limits(settings: Settings) -> SourceLimits:

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -20,9 +20,11 @@ from framegate.settings import Settings, load
 UNBROKEN = 1_000_000  # columns: no name, path or reason is as long
 
 
-def settings() -> Settings:
-    """Read the settings, and log as they say from here on."""
-    found = load()
+def settings(**said: dict[str, Any]) -> Settings:
+    """Read the settings, with what the command line ``said`` of a group over them, and log as they
+    say from here on.
+    """
+    found = load(**said)
     logs.configure(found.log.level, found.log.format)
     return found
 

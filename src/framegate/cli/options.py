@@ -70,6 +70,34 @@ class Looking:
             "--screen-mode", help="auto skips frames that no other frame needs; full decodes all."
         ),
     ] = None
+    vlm: Annotated[
+        str | None,
+        typer.Option(
+            "--vlm",
+            metavar="URL",
+            help="Server of a vision-language model (OpenAI-compatible, http://HOST:PORT/v1); "
+            'default: none is asked. "" asks none whatever the settings say.',
+        ),
+    ] = None
+    vlm_model: Annotated[
+        str | None,
+        typer.Option("--vlm-model", metavar="NAME", help="The model's name at that server."),
+    ] = None
+    vlm_profile: Annotated[
+        str | None,
+        typer.Option(
+            "--vlm-profile",
+            metavar="NAME",
+            help="How it is served and asked: one of `framegate models profiles`, or a TOML file.",
+        ),
+    ] = None
+
+    def vision(self) -> dict[str, str]:
+        """What was said of the vision model, as settings take it."""
+        if self.vlm == "":
+            return {"url": "", "model": "", "profile": ""}
+        said = {"url": self.vlm, "model": self.vlm_model, "profile": self.vlm_profile}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

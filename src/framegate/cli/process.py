@@ -46,7 +46,7 @@ def process(
     Stopped at any point, the same command goes on after the last finished step.
     """
     with answering(as_json=as_json):
-        found = settings()
+        found = settings(vlm=looking.vision())
         chosen = options.chosen(
             found, output=output, looking=looking, encoding=encoding, details=details
         )

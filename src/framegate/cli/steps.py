@@ -55,7 +55,7 @@ def screen(
 ) -> None:
     """Look at a file and say what the policy would decide. Nothing is recorded or encoded."""
     with answering(as_json=as_json):
-        found = settings()
+        found = settings(vlm=looking.vision())
         chosen = options.chosen(found, output=output, looking=looking)
         with display(progress) as shown, wiring.opened(found) as services:
             looked = services.single.screen(path, chosen, shown, report=output is not None)

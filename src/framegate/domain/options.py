@@ -34,6 +34,7 @@ class ScreenOptions:
     mode: ScreenMode = ScreenMode.AUTO
     speech: bool = True
     text: bool = True
+    vlm: str = ""  # the vision model's profile and its fingerprint; empty: none is asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
+from string import ascii_uppercase
 from typing import Any
 
 MOST_OPTIONS = 20
 """Of a `Choice`: as many alternatives as a server tells of one token (``top_logprobs``)."""
+
+
+LETTERS = tuple(ascii_uppercase)
+"""What options are taken from: one token each in every tokenizer of today's vision models."""
 
 
 class Urgency(IntEnum):
@@ -146,6 +151,11 @@ class Profile:
     def asked_as(self) -> str:
         """The model's name in requests."""
         return self.served_name or self.model
+
+    @property
+    def identity(self) -> str:
+        """What of it belongs to the name of a result."""
+        return f"{self.name}/{self.fingerprint}"
 
     @property
     def fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from framegate.cache.protocol import VerdictCache
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.captions import Captions
@@ -28,6 +29,7 @@ from framegate.domain.unseen import Comparison
 from framegate.errors import InputVanished
 from framegate.flow.claim import Claim
 from framegate.jobs import Steps
+from framegate.models.vision.protocol import Vision
 from framegate.stages.base import StageContext
 from framegate.storage.source import SourceTouched, Watch
 
@@ -179,6 +181,8 @@ class Run:
     job_id: str
     chunks_at_once: int = 1
     claim: Claim | None = None  # None where nobody asks who is in the video
+    vision: Vision | None = None
+    remembered: VerdictCache | None = None
     timings: list[StageTiming] = field(default_factory=list)
     _watch: Watch | None = field(init=False)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from framegate.cache.protocol import VerdictCache
 from framegate.catalog.assets import Assets
 from framegate.catalog.decisions import Decisions
 from framegate.catalog.works import Works
@@ -16,6 +17,7 @@ from framegate.domain.report import Protection
 from framegate.flow.claim import Claims
 from framegate.jobs import Leases
 from framegate.models.store import Models
+from framegate.models.vision.protocol import Vision
 from framegate.security.sandbox.host import MediaSandbox
 from framegate.stages.base import Clock, Progress, StageContext
 from framegate.stages.ingest import Classifier, Ingested, ingest
@@ -31,6 +33,8 @@ class Workshop:
 
     sandbox: MediaSandbox
     models: Models
+    vision: Vision | None
+    remembered: VerdictCache | None
     data: DataFolder
     assets: Assets
     works: Works

@@ -167,6 +167,8 @@ class Runner:
             job_id=work.workflow_id,
             chunks_at_once=at.chunks_at_once,
             claim=at.claims.of(asset, wish.policy),
+            vision=at.vision,
+            remembered=at.remembered,
         )
 
     def _execute(self, flow: str, work: Work, run: Run, request: Answer) -> Outcome:

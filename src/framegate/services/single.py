@@ -142,4 +142,6 @@ class SingleSteps:
                 job_id="single",
                 chunks_at_once=workshop.chunks_at_once,
                 claim=workshop.claims.of(taken.asset, wish.policy),
+                vision=workshop.vision,
+                remembered=workshop.remembered,
             )

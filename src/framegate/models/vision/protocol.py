@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from framegate.domain.vision import Answer, Profile, Question, Served, Urgency, VisionUse
+from framegate.domain.vision import LETTERS, Answer, Profile, Question, Served, Urgency, VisionUse
 
 
 class Vision(Protocol):
@@ -15,8 +16,9 @@ class Vision(Protocol):
     def profile(self) -> Profile:
         """How it may be used."""
 
-    def describe(self) -> Served:
-        """Ask the server what it is, and check that it can answer; the first good answer is kept.
+    def describe(self, options: Sequence[str] = LETTERS) -> Served:
+        """Ask the server what it is, and check that it can answer with one token for each of
+        ``options``; the first good answer is kept.
 
         Raises `VisionUnavailable` with the reason and the way out.
         """
