@@ -10,6 +10,7 @@ from framegate import settings, wiring
 from framegate.domain.captions import CaptionsMode
 from framegate.domain.policy import Action
 from framegate.flow.state import Ending, Outcome
+from framegate.testing import dtvcc, line21
 from framegate.testing.clips import make_clip
 from framegate.testing.subtitles import TextTrack, add_text
 
@@ -94,3 +95,42 @@ def test_captions_that_nobody_wants_are_neither_read_nor_published(
     output = Path(done.output)
     assert not (output / "captions").exists()
     assert "SUBTITLES" not in (output / "hls" / "master.m3u8").read_text()
+
+
+@pytest.fixture(scope="module")
+def broadcast(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same words as CEA-608 and CEA-708 inside the pictures."""
+    writer = dtvcc.Writer()
+    services = dtvcc.together(
+        dtvcc.ending_at(30, writer.say(1, dtvcc.pop_on(["Good evening, everyone."]))),
+        {30: writer.say(1, dtvcc.display(0))},
+    )
+    pairs = line21.together(
+        line21.ending_at(30, line21.pop_on(["GOOD EVENING, EVERYONE."])),
+        line21.starting_at(30, line21.command(line21.END_OF_CAPTION)),
+    )
+    path = tmp_path_factory.mktemp("broadcast") / "broadcast.mp4"
+    return line21.write(path, (pairs, {}), frames=60, services=services)
+
+
+@pytest.mark.parametrize("mode", CaptionsMode)
+def test_captions_in_the_picture_are_published_once_or_not_at_all(
+    app: wiring.Application, broadcast: Path, tmp_path: Path, mode: CaptionsMode
+) -> None:
+    done = process(app, broadcast, tmp_path / "out", mode)
+    assert done.status is Ending.PUBLISHED
+    output = Path(done.output)
+    names = [path.name for path in output.glob("captions/*")]
+    page = (output / "report.html").read_text()
+    if mode is CaptionsMode.KEEP:
+        assert names == ["SERVICE1.vtt"]
+        assert "Good evening, everyone." in (output / "captions/SERVICE1.vtt").read_text()
+        assert "CEA-708 (track 0, SERVICE1)" in page
+        assert "track 0, CC1: SERVICE1 says the same" in page
+    else:
+        assert names == []
+        assert "captions inside the picture (eia_608): not wanted" in page
+    assert "CLOSED-CAPTIONS=NONE" in (output / "hls" / "master.m3u8").read_text()
+    segments = list(output.glob("media/*/*.m4s"))
+    assert segments
+    assert not any(b"GA94" in path.read_bytes() for path in segments)

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 from av.stream import Disposition
+from av.video.frame import PictureType
 
 import tracks
 from framegate.domain import webvtt
@@ -211,6 +214,31 @@ def test_services_of_cea_708_alone_are_tracks(
     near(files["SERVICE1"], SAID)
     near(files["SERVICE2"], ROLLED)
     assert found.dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options"),
+    [
+        ("libx264", {"preset": "ultrafast", "bf": "3", "b-pyramid": "normal"}),
+        ("libx265", {"preset": "ultrafast", "x265-params": "bframes=3:log-level=none"}),
+    ],
+)
+def test_services_that_encoders_wrote_into_their_pictures(
+    sandbox: ForkServer, tmp_path: Path, encoder: str, options: dict[str, str]
+) -> None:
+    first = line21.write(tmp_path / "a.mkv", ({}, {}), frames=100, services=services())
+    path = tmp_path / "b.mp4"
+    with av.open(str(first)) as source, av.open(str(path), "w") as out:
+        stream: Any = out.add_stream(encoder, rate=RATE, options={**options, "a53cc": "1"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        stream.codec_context.time_base = 1 / RATE
+        for number, frame in enumerate(source.decode(video=0)):
+            frame.pts, frame.time_base, frame.pict_type = number, 1 / RATE, PictureType.NONE
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    _found, files = read(sandbox, path)
+    near(files["SERVICE1"], SAID)
+    near(files["SERVICE2"], ROLLED)
 
 
 def test_what_channel_and_service_both_say_is_published_once(

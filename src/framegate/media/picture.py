@@ -4,9 +4,10 @@
                                                                     └─ scale ─┬─ next rung
                                                                               └─ scale …
 
-The picture leaves as 8-bit 4:2:0, limited range, BT.709, upright. Each rung is scaled from one
-above it, not from the source: at 1080p over four rungs that is about 2 ms a frame against 3.
-Turning comes after scaling, where the format is known and the picture no larger than it needs be.
+The picture leaves as 8-bit 4:2:0, limited range, BT.709, upright, and without side data. Each rung
+is scaled from one above it, not from the source: at 1080p over four rungs that is about 2 ms a
+frame against 3. Turning comes after scaling, where the format is known and the picture no larger
+than it needs be.
 
 A source that changes its size or its pixels' shape on the way goes on in the same rungs:
 undistorted, as large as it fits, on black.
@@ -150,6 +151,9 @@ class PictureGraph:
         steps.append(
             ("setparams", "range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709")
         )
+        # Captions, time codes, brightness of a source that was HDR: encoders would write them into
+        # pictures that they are not about, and captions that nobody looked at would be published.
+        steps.append(("sidedata", "mode=delete"))
         for name, arguments in steps:
             last = then(graph, last, name, arguments)
         sinks = _cascade(graph, last, self._rungs)
