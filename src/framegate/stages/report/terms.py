@@ -95,4 +95,5 @@ LEVELS = {
     "identity": "compared with the named creator alone",
     "text": "letters in the picture",
     "speech": "spoken words",
+    "vlm": "a vision-language model, asked about what is new",
 }
