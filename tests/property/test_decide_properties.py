@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from framegate.domain.findings import AnalyserRun, Finding, Status
 from framegate.domain.frames import SampleReason
 from framegate.domain.labels import covers
-from framegate.domain.policy import Action, Policy, Rule
+from framegate.domain.matching import evidence_of, match
+from framegate.domain.policy import Action, Audience, Condition, Policy, Rule, Verdict
 from framegate.domain.span import Span
 from framegate.stages.decide import SEVERITY, decide
 from framegate.testing.reports import media_facts, screening
@@ -24,6 +25,12 @@ LABELS = (
     "sexual-health",
     "violence.graphic",
     "child-safety.match",
+)
+AUDIENCES = (
+    Audience("general"),
+    Audience("teen", 13),
+    Audience("adult", 18),
+    Audience("germany", 0, ("DE",)),
 )
 scores = st.none() | st.sampled_from([float("nan"), float("inf")]) | st.floats(0, 1)
 audiences = st.sampled_from(["12+", "16+", "18+", "members"])
@@ -62,13 +69,50 @@ def rules(draw: st.DrawFn, index: int, *, calibration: bool | None = None) -> Ru
 
 
 @st.composite
+def conditions(draw: st.DrawFn) -> Condition:
+    return Condition(
+        label=draw(st.sampled_from(LABELS)),
+        threshold=draw(st.sampled_from([0.0, 0.3, 0.7])),
+        min_samples=draw(st.integers(1, 2)),
+        min_analysers=draw(st.integers(1, 2)),
+        min_duration_s=draw(st.sampled_from([0.0, 0.5, 2.0])),
+    )
+
+
+@st.composite
+def combined(draw: st.DrawFn, index: int, *, calibration: bool | None = None) -> Rule:
+    """A rule as version 2 of the format can say it."""
+    plain = draw(rules(index, calibration=calibration))
+    kind = draw(st.sampled_from(["plain", "hide", "blur"]))
+    some = st.lists(conditions(), max_size=2).map(tuple)
+    mix = draw(st.booleans())
+    rule = replace(
+        plain,
+        label="" if mix else plain.label,
+        all=draw(some) if mix else (),
+        any=draw(some) if mix else (),
+        min_duration_s=0.0 if mix else draw(st.sampled_from([0.0, 0.5, 2.0])),
+    )
+    if mix and not rule.all and not rule.any:
+        rule = replace(rule, any=(draw(conditions()),))
+    if kind == "hide":
+        hidden = draw(st.lists(st.sampled_from(AUDIENCES), min_size=1, unique=True))
+        names = tuple(one.id for one in hidden)
+        return replace(rule, action=Action.RESTRICT, audience="", hidden_from=names)
+    if kind == "blur":
+        return replace(rule, action=Action.REVIEW, audience="", blur=True)
+    return rule
+
+
+@st.composite
 def policies(draw: st.DrawFn, *, calibration: bool | None = None) -> Policy:
     count = draw(st.integers(0, 5))
     return Policy(
         name="p",
         version="1",
         sha256="0" * 64,
-        rules=tuple(draw(rules(index, calibration=calibration)) for index in range(count)),
+        rules=tuple(draw(combined(index, calibration=calibration)) for index in range(count)),
+        audiences=AUDIENCES if draw(st.booleans()) else (),
         required=tuple(draw(st.lists(st.sampled_from(["nsfw", "graphic"]), max_size=2))),
         max_gap_s=draw(st.none() | st.sampled_from([0.5, 1.0, 2.0])),
     )
@@ -88,6 +132,14 @@ BASE = replace(  # what lies between two samples is among the places of findings
         for sample in PLAIN.samples
     ),
 )
+
+
+def may_see(verdict: Verdict) -> set[str]:
+    return {one.id for one in verdict.audiences if one.may_see}
+
+
+def covered(inner: tuple[Span, ...], outer: tuple[Span, ...]) -> bool:
+    return all(any(o.start <= i.start and i.end <= o.end for o in outer) for i in inner)
 
 
 @given(st.lists(findings(), max_size=8), policies(), st.randoms())
@@ -112,6 +164,8 @@ def test_one_finding_more_is_never_milder(
     after = decide(replace(BASE, findings=(*found, more), runs=RUNS), FACTS, policy)
     assert SEVERITY[after.action] >= SEVERITY[before.action]
     assert after.escalate >= before.escalate
+    assert may_see(after) <= may_see(before), "for no audience either"
+    assert covered(before.blur, after.blur)
 
 
 @given(st.lists(findings(calibrated=False), max_size=8), policies(calibration=True))
@@ -132,7 +186,8 @@ def test_reasons_explain_the_verdict(found: list[Finding], policy: Policy) -> No
         rule = next((r for r in policy.rules if r.id == reason.rule), None)
         if rule is not None:
             assert reason.findings
-            assert all(covers(rule.label, f.label) for f in reason.findings)
+            for f in reason.findings:
+                assert any(covers(label, f.label) for label in rule.labels)
     ends = [span.end for span in verdict.spans]
     assert all(a < b.start for a, b in zip(ends, verdict.spans[1:], strict=False))
 
@@ -147,3 +202,64 @@ def test_a_required_look_that_failed_needs_a_person(
     if status is not Status.OK:
         assert SEVERITY[verdict.action] >= SEVERITY[Action.REVIEW]
         assert "framegate.required.nsfw" in {reason.rule for reason in verdict.reasons}
+
+
+@given(st.lists(findings(), max_size=8), policies())
+def test_a_blur_that_nobody_renders_waits_for_a_person(
+    found: list[Finding], policy: Policy
+) -> None:
+    verdict = decide(replace(BASE, findings=tuple(found), runs=RUNS), FACTS, policy)
+    asked = [reason for reason in verdict.reasons if reason.blur]
+    if asked:
+        assert SEVERITY[verdict.action] >= SEVERITY[Action.REVIEW]
+    else:
+        assert not verdict.blur
+    assert covered(verdict.blur, verdict.spans)
+
+
+@given(st.lists(findings(), max_size=8), policies())
+def test_what_is_hidden_is_told_with_its_rule(found: list[Finding], policy: Policy) -> None:
+    verdict = decide(replace(BASE, findings=tuple(found), runs=RUNS), FACTS, policy)
+    fired = {reason.rule for reason in verdict.reasons}
+    assert [one.id for one in verdict.audiences] == [one.id for one in policy.audiences]
+    for one in verdict.audiences:
+        assert one.may_see == (not one.rules)
+        assert set(one.rules) <= fired
+    everywhere = [one for one in verdict.audiences if not one.regions]
+    if everywhere and not any(one.may_see for one in everywhere):
+        assert SEVERITY[verdict.action] >= SEVERITY[Action.REVIEW], "no block by adding up"
+    if verdict.action is Action.ALLOW:
+        assert all(one.may_see for one in verdict.audiences)
+
+
+@given(st.lists(findings(), max_size=8), combined(0), st.sampled_from([0.5, 1.0, 5.0]))
+def test_to_ask_for_longer_is_never_stricter(found: list[Finding], rule: Rule, more: float) -> None:
+    def longer(one: Condition) -> Condition:
+        return replace(one, min_duration_s=one.min_duration_s + more)
+
+    evidence = evidence_of(replace(BASE, findings=tuple(found), runs=RUNS), Fraction(24))
+    asking = replace(
+        rule,
+        min_duration_s=rule.min_duration_s + (more if rule.label else 0.0),
+        all=tuple(map(longer, rule.all)),
+        any=tuple(map(longer, rule.any)),
+    )
+    if match(asking, evidence).met:
+        assert match(rule, evidence).met
+
+
+@given(st.lists(findings(), max_size=4), policies(), st.booleans())
+def test_a_vision_model_that_was_asked_and_could_not_look_needs_a_person(
+    found: list[Finding],
+    policy: Policy,
+    whole: bool,  # noqa: FBT001 -- drawn
+) -> None:
+    status = Status.UNAVAILABLE if whole else Status.OK
+    runs = (*RUNS, run("vlm.any", "vlm", status))
+    blind = replace(
+        Finding("vlm.any", "1", "weapons", Status.UNAVAILABLE, None), detail="the server is gone"
+    )
+    seen = (*found, blind)
+    verdict = decide(replace(BASE, findings=seen, runs=runs), FACTS, policy)
+    assert SEVERITY[verdict.action] >= SEVERITY[Action.REVIEW]
+    assert "framegate.vision" in {reason.rule for reason in verdict.reasons}

@@ -34,7 +34,7 @@ A label is a policy category: dotted, at most three levels, lower case with hyph
 (`sexual.explicit.nudity`). A rule on a label covers its children: `sexual` covers
 `sexual.explicit`. This page is made from `framegate/policies/taxonomy.toml`, version {version},
 {count} labels. A policy of schema version 2 that names another label is refused, with the nearest
-name; in one of version 1 `framegate policy check` tells it.
+name; in one of version 1 it never fires.
 
 A definition is one sentence that can be answered with yes or no. Most of these labels need a vision
 model: that a label is here says nothing about whether something on your machine looks for it, and

@@ -1,7 +1,6 @@
-"""The policy file: bytes of TOML in, a checked `Policy` out.
+"""The policy file: bytes of TOML in, a checked `Policy` out. Pure.
 
-The JSON schema that ships beside the default policy is generated from these models, so that an
-editor and framegate agree on what is right. Described for people in docs/reference/policy.md.
+Versions 1 and 2 of the format are read (`framegate.domain.policy_format`).
 """
 
 from __future__ import annotations
@@ -10,101 +9,36 @@ import hashlib
 import json
 import re
 import tomllib
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from framegate.domain import dsa, labels
-from framegate.domain.policy import Action, Policy, Rule
+from framegate.domain.policy import Action, Audience, Condition, Policy, Rule, Terms
+from framegate.domain.policy_format import (
+    ConditionEntry,
+    PolicyFile,
+    PolicyFileV1,
+    RuleEntry,
+    RuleEntryV1,
+)
 from framegate.errors import PolicyInvalid
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_BYTES = 1 << 20  # a policy is read by people; a megabyte is a mistake or an attack
 
-LABEL = f"^{labels.PATTERN}$"
-ANALYSER = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
-RULE_ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"  # no dot: ids with a dot are framegate's own
+_TOLD = 3  # faults in an error; `framegate policy check` tells all
+_FORMATS: dict[object, type[PolicyFile | PolicyFileV1]] = {1: PolicyFileV1, 2: PolicyFile}
 
 
-class RuleEntry(BaseModel):
-    """One [[rules]] table: what is seen, from which score on, and what follows."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in a file, and where: ``line`` counts from 1, 0 is the file as a whole."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title="rule")
-
-    id: Annotated[str, Field(pattern=RULE_ID, description="Unique name, shown in reasons")]
-    label: Annotated[
-        str, Field(pattern=LABEL, description="Label of the taxonomy; it covers its children")
-    ]
-    threshold: Annotated[
-        float,
-        Field(ge=0, le=1, description="Compared with the calibrated score, else the raw one"),
-    ]
-    action: Annotated[
-        Literal["allow", "restrict", "review", "block"],
-        Field(description="What follows; allow only notes the match"),
-    ]
-    audience: Annotated[
-        str, Field(max_length=40, description='Limit of a restriction, for example "18+"')
-    ] = ""
-    require_calibration: Annotated[
-        bool,
-        Field(description="Only a calibrated detector may block; hash lists are exact"),
-    ] = True
-    min_samples: Annotated[
-        int, Field(ge=1, le=1000, description="Distinct samples at or over the threshold")
-    ] = 1
-    min_analysers: Annotated[
-        int, Field(ge=1, le=20, description="Different analysers that must agree on a sample")
-    ] = 1
-    reason: Annotated[str, Field(min_length=1, max_length=500, description="Words for the creator")]
-    dsa_category: Annotated[
-        dsa.Category | Literal[""], Field(description="EU DSA statement-of-reasons category")
-    ] = ""
-    escalate: Annotated[
-        bool, Field(description="A match goes to the people named for emergencies")
-    ] = False
-
-    @model_validator(mode="after")
-    def _audience_belongs_to_restrict(self) -> RuleEntry:
-        if (self.action == "restrict") != bool(self.audience):
-            raise ValueError('"audience" goes with action "restrict", and only with it')
-        return self
-
-
-class PolicyFile(BaseModel):
-    """A framegate policy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, title="framegate policy")
-
-    schema_version: Annotated[Literal[1], Field(description="Version of this format")]
-    name: Annotated[str, Field(pattern=RULE_ID, description="Name of the policy")]
-    version: Annotated[
-        str, Field(min_length=1, max_length=40, description="Yours to choose; every verdict has it")
-    ]
-    required: Annotated[
-        tuple[Annotated[str, Field(pattern=ANALYSER)], ...],
-        Field(description="Analysers that must have looked, else a person decides"),
-    ] = ()
-    max_gap_s: Annotated[
-        float | None,
-        Field(gt=0, le=3600, description="Longest stretch without a look, seconds"),
-    ] = None
-    qa_sampling: Annotated[
-        float,
-        Field(ge=0, le=1, description="Share of automatic verdicts that people check blind"),
-    ] = 0.0
-    rules: Annotated[
-        tuple[RuleEntry, ...], Field(max_length=1000, description="All are applied; order is free")
-    ] = ()
-
-    @model_validator(mode="after")
-    def _ids_are_unique(self) -> PolicyFile:
-        seen: set[str] = set()
-        for rule in self.rules:
-            if rule.id in seen:
-                raise ValueError(f'two rules have the id "{rule.id}"')
-            seen.add(rule.id)
-        return self
+    line: int
+    key: str  # as a person would point at it: ``rule 2: threshold``
+    words: str
 
 
 def load_policy(data: bytes, name: str = "policy") -> Policy:
@@ -112,73 +46,167 @@ def load_policy(data: bytes, name: str = "policy") -> Policy:
 
     Raises `PolicyInvalid` with the place: line and column of bad TOML, the key of a bad value.
     """
-    what = f"{name} cannot be used as a policy"
-    if len(data) > MAX_BYTES:
-        raise PolicyInvalid(what, f"it has more than {MAX_BYTES} bytes")
+    found = read_policy(data)
+    if isinstance(found, Policy):
+        return found
+    told = [
+        f"{fault.key}{f' (line {fault.line})' if fault.line else ''}: {fault.words}"
+        if fault.key
+        else fault.words
+        for fault in found[:_TOLD]
+    ]
+    more = f" (and {len(found) - _TOLD} more)" if len(found) > _TOLD else ""
+    raise PolicyInvalid(f"{name} cannot be used as a policy", "; ".join(told) + more)
+
+
+def read_policy(data: bytes) -> Policy | tuple[Fault, ...]:
+    """The policy, or everything that is wrong with the file."""
+    table = _table(data)
+    if isinstance(table, Fault):
+        return (table,)
+    # a version that is missing or strange is told by the newest format
+    version = table.get("schema_version")
+    known = isinstance(version, int) and version in _FORMATS
     try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise PolicyInvalid(what, f"byte {error.start} is not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyInvalid(what, f"not TOML: {error}") from error
-    except RecursionError as error:
-        raise PolicyInvalid(what, "nested too deep") from error
-    except ValueError as error:  # a whole number of thousands of digits
-        raise PolicyInvalid(what, "a number in it has too many digits") from error
-    try:
-        file = PolicyFile.model_validate(table)
+        file = _FORMATS[version if known else SCHEMA_VERSION].model_validate(table)
     except ValidationError as error:
-        raise PolicyInvalid(what, _places(error, data)) from error
-    return Policy(
+        return _faults(error, data.decode())
+    return _policy(file, hashlib.sha256(data).hexdigest())
+
+
+def policy_schemas() -> dict[str, str]:
+    """File name to text of the JSON schemas, as they ship beside the default policy."""
+    return {
+        "policy.schema.json": _schema(PolicyFile, 2),
+        "policy-1.schema.json": _schema(PolicyFileV1, 1),
+    }
+
+
+def _schema(kind: type[PolicyFile | PolicyFileV1], version: int) -> str:
+    schema = kind.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["$id"] = f"urn:framegate:policy:{version}"
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _table(data: bytes) -> dict[str, Any] | Fault:
+    if len(data) > MAX_BYTES:
+        return Fault(0, "", f"it has more than {MAX_BYTES} bytes")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return Fault(line, "", f"byte {error.start} is not UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        return Fault(int(place[1]) if place else 0, "", f"not TOML: {error}")
+    except RecursionError:
+        return Fault(0, "", "nested too deep")
+    except ValueError:  # a whole number of thousands of digits
+        return Fault(0, "", "a number in it has too many digits")
+
+
+def _faults(error: ValidationError, text: str) -> tuple[Fault, ...]:
+    found = []
+    for fault in error.errors(include_url=False, include_input=False):
+        loc = fault["loc"]
+        rest = loc
+        head = ""
+        if loc[:1] in {("rules",), ("audiences",)} and len(loc) > 1 and isinstance(loc[1], int):
+            head, rest = f"{str(loc[0])[:-1]} {loc[1] + 1}", loc[2:]
+        key = ".".join(str(part) for part in rest)
+        words = fault["msg"].removeprefix("Value error, ")
+        told = f"{head}: {key}" if head and key else head or key or "file"
+        found.append(Fault(_line(text, loc), told, words))
+    return tuple(sorted(found, key=lambda one: one.line))
+
+
+def _line(text: str, loc: Sequence[int | str]) -> int:
+    """Where a person looks: the line of the key, else of the table that it should stand in."""
+    lines = text.splitlines()
+    heads = [n for n, line in enumerate(lines) if re.match(r"\s*\[", line)]
+    name, *keys = [part for part in loc if isinstance(part, str)] or [""]
+    tables = [n for n in heads if re.match(rf"\s*\[\[?\s*{re.escape(name)}\s*\]", lines[n])]
+    index = loc[1] if len(loc) > 1 and isinstance(loc[1], int) else 0
+    if index < len(tables):
+        start = tables[index]
+        end = next((n for n in heads if n > start), len(lines))
+        wanted = keys[0] if keys else ""
+    else:  # a key of the file itself, maybe with its tables written inline
+        start, end = -1, heads[0] if heads else len(lines)
+        wanted = name
+    for number in range(start + 1, end):
+        if wanted and re.match(rf"\s*{re.escape(wanted)}\s*=", lines[number]):
+            return number + 1
+    return start + 1
+
+
+def _policy(file: PolicyFile | PolicyFileV1, sha256: str) -> Policy:
+    plain = Policy(
         name=file.name,
         version=file.version,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         rules=tuple(
-            Rule(
-                id=rule.id,
-                label=rule.label,
-                threshold=rule.threshold,
-                action=Action(rule.action),
-                audience=rule.audience,
-                require_calibration=rule.require_calibration,
-                min_samples=rule.min_samples,
-                min_analysers=rule.min_analysers,
-                reason=rule.reason,
-                dsa_category=rule.dsa_category,
-                escalate=rule.escalate,
-            )
-            for rule in file.rules
+            _rule_v1(rule) if isinstance(rule, RuleEntryV1) else _rule(rule) for rule in file.rules
         ),
         required=file.required,
         max_gap_s=file.max_gap_s,
         qa_sampling=file.qa_sampling,
+        schema_version=file.schema_version,
+    )
+    if isinstance(file, PolicyFileV1):
+        return plain
+    said = file.statement
+    return replace(
+        plain,
+        audiences=tuple(Audience(one.id, one.min_age, one.regions) for one in file.audiences),
+        terms=Terms(said.service, said.terms_url, said.appeal, said.countries),
     )
 
 
-def policy_schema() -> str:
-    """The JSON schema of a policy file, as it ships in ``policies/policy.schema.json``."""
-    schema = PolicyFile.model_json_schema()
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["$id"] = f"urn:framegate:policy:{SCHEMA_VERSION}"
-    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+def _rule_v1(rule: RuleEntryV1) -> Rule:
+    return Rule(
+        id=rule.id,
+        label=rule.label,
+        threshold=rule.threshold,
+        action=Action(rule.action),
+        audience=rule.audience,
+        require_calibration=rule.require_calibration,
+        min_samples=rule.min_samples,
+        min_analysers=rule.min_analysers,
+        reason=rule.reason,
+        dsa_category=rule.dsa_category,
+        escalate=rule.escalate,
+    )
 
 
-def _places(error: ValidationError, data: bytes) -> str:
-    """The first three faults, each with its key and, for a rule, the line where it starts."""
-    starts = [
-        number
-        for number, line in enumerate(data.decode().splitlines(), 1)
-        if re.match(r"\s*\[\[\s*rules\s*\]\]", line)
-    ]
-    told: list[str] = []
-    faults = error.errors(include_url=False, include_input=False)
-    for fault in faults[:3]:
-        loc = fault["loc"]
-        place = ".".join(str(part) for part in loc) or "file"
-        if loc[:1] == ("rules",) and len(loc) > 1 and isinstance(loc[1], int):
-            rest = ".".join(str(part) for part in loc[2:])
-            line = f" (line {starts[loc[1]]})" if loc[1] < len(starts) else ""
-            place = f"rule {loc[1] + 1}{line}{': ' + rest if rest else ''}"
-        told.append(f"{place}: {fault['msg']}")
-    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""  # noqa: PLR2004 -- as above
-    return "; ".join(told) + more
+def _rule(rule: RuleEntry) -> Rule:
+    """Hidden from some is a restriction; what should be blurred waits for a person."""
+    hides = rule.action == "block" and bool(rule.audiences)
+    actions = {"age-restrict": Action.RESTRICT, "blur": Action.REVIEW}
+    return Rule(
+        id=rule.id,
+        label=rule.label or "",
+        threshold=rule.threshold or 0.0,
+        action=Action.RESTRICT if hides else actions.get(rule.action) or Action(rule.action),
+        audience=f"{rule.min_age}+" if rule.min_age else "",
+        require_calibration=rule.require_calibration,
+        min_samples=rule.min_samples or 1,
+        min_analysers=rule.min_analysers or 1,
+        reason=rule.reason,
+        dsa_category=rule.dsa_category,
+        escalate=rule.escalate,
+        min_duration_s=rule.min_duration_s or 0.0,
+        all=tuple(map(_condition, rule.all)),
+        any=tuple(map(_condition, rule.any)),
+        hidden_from=rule.audiences,
+        blur=rule.action == "blur",
+        clause=rule.clause,
+        law=rule.law,
+    )
+
+
+def _condition(entry: ConditionEntry) -> Condition:
+    return Condition(
+        entry.label, entry.threshold, entry.min_samples, entry.min_analysers, entry.min_duration_s
+    )

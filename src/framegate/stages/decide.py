@@ -3,12 +3,14 @@
 Four things hold (each has a property test):
 
 - the same findings in any order give the same verdict;
-- one finding more never makes a verdict milder;
+- one finding more never makes a verdict milder, for no audience either;
 - a detector without calibration restricts or sends to review, it never blocks, unless the rule
   says ``require_calibration = false`` (the reason then says so); a hash-list match is exact
   evidence and may block;
 - where a look that the policy requires did not happen, or the promised coverage was not kept, a
-  person decides; so too where what lies between two samples meets a rule that asks for more.
+  person decides; so too where a vision model was asked and could not look, where what lies
+  between two samples meets a rule that asks for more, and where a policy wants a part blurred,
+  which is not rendered.
 
 ``guarantee`` stays None: only thresholds chosen by risk control on labelled material carry one,
 and no such choice is among the inputs.
@@ -16,18 +18,24 @@ and no such choice is among the inputs.
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from fractions import Fraction
 
+from framegate.domain.audiences import in_short, seen_by
 from framegate.domain.counted import counted
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status
-from framegate.domain.frames import SampleReason
-from framegate.domain.labels import covers
+from framegate.domain.matching import (
+    Evidence,
+    Match,
+    evidence_of,
+    match,
+    merged,
+    ordered,
+    places,
+    spans_of,
+)
 from framegate.domain.media import MediaFacts
-from framegate.domain.policy import Action, Policy, Reason, Rule, Verdict
+from framegate.domain.policy import Action, AudienceVerdict, Policy, Reason, Rule, Verdict
 from framegate.domain.screening import Screening
 from framegate.domain.span import Span
 
@@ -36,36 +44,44 @@ SEVERITY = {action: rank for rank, action in enumerate(Action)}  # mildest first
 # levels that look at every sample
 PICTURE_LEVELS = frozenset({EXACT_LEVEL, "detectors", "signals"})
 
+VISION_LEVEL = "vlm"
+
 GAP_TOLERANCE_S = 1e-6  # gaps reach decide as floats; exact times were rounded once
 
 
 def decide(screening: Screening, facts: MediaFacts, policy: Policy) -> Verdict:
     """The verdict of ``policy`` on what was screened. Never raises on any valid value."""
+    evidence = evidence_of(screening, facts.duration_measured)
     reasons = [
         *_required(screening, policy),
+        *_asked(screening),
         *_coverage(screening, policy),
         *_integrity(screening, facts),
-        *_rules(screening, policy),
+        *_rules(evidence, policy),
     ]
+    audiences = seen_by(policy, reasons)
+    if not any(reason.action is Action.BLOCK for reason in reasons):
+        reasons += _nobody(audiences)
     reasons.sort(key=lambda reason: (-SEVERITY[reason.action], reason.rule))
     action = max((reason.action for reason in reasons), key=SEVERITY.__getitem__, default=None)
-    fired = {reason.rule for reason in reasons}
-    limits = {
-        rule.audience
-        for rule in policy.rules
-        if rule.id in fired and rule.action is Action.RESTRICT
-    }
+
+    def where(chosen: Iterable[Reason]) -> tuple[Span, ...]:
+        found = (finding for reason in chosen for finding in reason.findings)
+        return merged(spans_of(found, evidence.times), evidence.bridge)
+
     return Verdict(
         action=action or Action.ALLOW,
-        audience=max(limits, key=_strictness, default=""),
+        audience=in_short(policy, reasons, audiences),
         reasons=tuple(reasons),
         policy=policy.name,
         policy_version=policy.version,
         policy_sha256=policy.sha256,
         models=_models(screening.runs),
         guarantee=None,
-        spans=_merged(screening, reasons),
+        spans=where(reason for reason in reasons if reason.action is not Action.ALLOW),
         escalate=any(reason.escalate for reason in reasons),
+        audiences=audiences,
+        blur=where(reason for reason in reasons if reason.blur),
     )
 
 
@@ -87,7 +103,7 @@ def _required(screening: Screening, policy: Policy) -> Iterable[Reason]:
                 rule=f"framegate.required.{name}",
                 action=Action.REVIEW,
                 words=f"{words}: {why}." if why else f"{words}.",
-                findings=_sorted(blind),
+                findings=ordered(blind),
                 status=status,
             )
 
@@ -169,51 +185,45 @@ def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
         )
 
 
-def _rules(screening: Screening, policy: Policy) -> Iterable[Reason]:
-    """One reason for each rule that its findings meet."""
-    levels: dict[str, set[str]] = defaultdict(set)
-    for run in screening.runs:
-        levels[run.analyser].add(run.level)
-    exact = {name for name, found in levels.items() if found == {EXACT_LEVEL}}
-    between = {s.index for s in screening.samples if s.reason is SampleReason.UNSEEN}
-    # A set first: a finding that is told twice is still one finding.
-    findings = [f for f in set(screening.findings) if f.status is Status.OK]
+def _rules(evidence: Evidence, policy: Policy) -> Iterable[Reason]:
+    """The reasons that each rule gives: that it is met, or might have been."""
     for rule in policy.rules:
-        ours = [f for f in findings if covers(rule.label, f.label)]
-        over = [f for f in ours if f.analyser in exact or _at_least(f, rule.threshold)]
-        hits = _agreed(over, rule.min_analysers, exact)
-        met = _places(hits) >= rule.min_samples
-        if met:
-            sure = [f for f in hits if f.analyser in exact or _calibrated(f)]
-            firm = _agreed(sure, rule.min_analysers, exact)
-            yield _reason(rule, hits, firm)
-        if not met or rule.action is Action.RESTRICT:
+        found = match(rule, evidence)
+        if found.met:
+            yield _reason(found)
+        if (not found.met or rule.action is Action.RESTRICT) and rule.action is not Action.ALLOW:
             # also beside a restriction: one finding more must not make the verdict milder
-            yield from _too_short(rule, [f for f in hits if f.sample in between])
-        unknown = [f for f in ours if f.analyser not in exact and f.number is None]
-        if unknown and rule.action is not Action.ALLOW:
-            yield Reason(
-                rule=rule.id,
-                action=Action.REVIEW,
-                words=f"“{rule.label}” was reported without a score that could be compared.",
-                findings=_sorted(unknown),
-                wanted=rule.action,
-                dsa_category=rule.dsa_category,
-                escalate=rule.escalate,
+            yield from _too_short(found)
+        if found.unknown and rule.action is not Action.ALLOW:
+            names = dict.fromkeys(
+                one.condition.label for one in (*found.all, *found.any) if one.unknown
+            )
+            what = " and ".join(f"“{label}”" for label in names)
+            yield _doubt(
+                rule,
+                found.unknown,
+                f"{what} {'was' if len(names) == 1 else 'were'} reported without a score that "
+                "could be compared.",
             )
 
 
-def _reason(rule: Rule, hits: Sequence[Finding], firm: Sequence[Finding]) -> Reason:
+def _reason(found: Match) -> Reason:
     """What follows from a rule that is met: its action, or review where proof is too thin."""
+    rule = found.rule
     reason = Reason(
         rule=rule.id,
         action=rule.action,
         words=_words(rule),
-        findings=_sorted(hits),
+        findings=ordered(found.hits),
         dsa_category=rule.dsa_category,
         escalate=rule.escalate,
+        hidden_from=rule.hidden_from,
+        blur=rule.blur,
     )
-    if rule.action is not Action.BLOCK or _places(firm) >= rule.min_samples:
+    if rule.blur:
+        note = "The policy asks to blur it; that is not rendered, so a person decides."
+        return replace(reason, words=f"{reason.words} {note}")
+    if rule.action is not Action.BLOCK or found.firm:
         return reason
     if not rule.require_calibration:
         note = "Decided on scores that are not calibrated, as the policy asks."
@@ -225,99 +235,79 @@ def _reason(rule: Rule, hits: Sequence[Finding], firm: Sequence[Finding]) -> Rea
 
 
 def _words(rule: Rule) -> str:
-    return rule.reason or f"Matches the rule for “{rule.label}”."
+    label = rule.label or " and ".join(one.label for one in (*rule.all, *rule.any))
+    return rule.reason or f"Matches the rule for “{label}”."
 
 
-def _too_short(rule: Rule, between: Sequence[Finding]) -> Iterable[Reason]:
-    """What the encode alone showed was looked at once: it can never meet the number of samples."""
-    if not between or rule.min_samples == 1 or rule.action is Action.ALLOW:
+def _too_short(found: Match) -> Iterable[Reason]:
+    """What the encode alone showed was looked at once: it can never meet what a rule asks for."""
+    if not found.short:
         return
-    looks = _places(between)
-    yield Reason(
-        rule=rule.id,
-        action=Action.REVIEW,
-        words=(
-            f"{_words(rule)} Seen in {counted(looks, 'look')} at what lies between two samples and "
-            f"is unlike both; what is so short is never in {rule.min_samples} of them, so a person "
-            "decides."
-        ),
-        findings=_sorted(between),
-        wanted=rule.action,
-        dsa_category=rule.dsa_category,
-        escalate=rule.escalate,
+    looks = places(found.short)
+    short = [one.condition for one in (*found.all, *found.any) if one.short]
+    samples = max(one.min_samples for one in short)
+    seconds = max(one.min_duration_s for one in short)
+    never = f"in {samples} of them" if samples > 1 else f"seen for {seconds:g} s"
+    yield _doubt(
+        found.rule,
+        found.short,
+        f"{_words(found.rule)} Seen in {counted(looks, 'look')} at what lies between two samples "
+        f"and is unlike both; what is so short is never {never}, so a person decides.",
     )
 
 
-def _at_least(finding: Finding, threshold: float) -> bool:
-    return finding.number is not None and finding.number >= threshold
+def _doubt(rule: Rule, findings: Iterable[Finding], words: str) -> Reason:
+    return Reason(
+        rule=rule.id,
+        action=Action.REVIEW,
+        words=words,
+        findings=ordered(findings),
+        wanted=rule.action,
+        dsa_category=rule.dsa_category,
+        escalate=rule.escalate,
+        blur=rule.blur,
+    )
 
 
-def _calibrated(finding: Finding) -> bool:
-    return finding.score is not None and finding.calibration_id is not None
+def _asked(screening: Screening) -> Iterable[Reason]:
+    """A vision model that was asked for and could not look: nobody knows what it would have seen.
 
-
-def _agreed(findings: Iterable[Finding], analysers: int, exact: Collection[str]) -> list[Finding]:
-    """Those of places where so many different analysers hit; an exact match needs no second."""
-    places: dict[_Place, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        places[_place(finding)].append(finding)
-    return [
-        finding
-        for found in places.values()
-        if len({f.analyser for f in found}) >= analysers or any(f.analyser in exact for f in found)
-        for finding in found
+    Whether a policy requires it makes no difference; a model that is switched off was not asked.
+    """
+    asked = {run.analyser for run in screening.runs if run.level == VISION_LEVEL}
+    dead = [
+        run
+        for run in screening.runs
+        if run.level == VISION_LEVEL and run.status is Status.UNAVAILABLE
     ]
+    blind = ordered(
+        finding
+        for finding in screening.findings
+        if finding.analyser in asked and finding.status is Status.UNAVAILABLE
+    )
+    if dead or blind:
+        why = sorted({run.reason for run in dead if run.reason} or {f.detail for f in blind})
+        words = "The vision model was asked and could not look at all that it should have seen"
+        yield Reason(
+            rule="framegate.vision",
+            action=Action.REVIEW,
+            words=f"{words}: {why[0]}." if why and why[0] else f"{words}.",
+            findings=blind,
+            status=Status.UNAVAILABLE,
+        )
 
 
-def _places(findings: Iterable[Finding]) -> int:
-    return len({_place(finding) for finding in findings})
-
-
-type _Place = tuple[int | None, Span | None]
-
-
-def _place(finding: Finding) -> _Place:
-    """The sample; what has none (speech) is placed by its span, what has neither is one place."""
-    return (finding.sample, None if finding.sample is not None else finding.span)
-
-
-def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One order for any input order: by time, then by every other field."""
-    return tuple(sorted(set(findings), key=lambda f: (_start(f), repr(f))))
-
-
-def _start(finding: Finding) -> tuple[Fraction, int]:
-    return (finding.span.start if finding.span else Fraction(0), finding.sample or 0)
-
-
-def _strictness(audience: str) -> tuple[int, str]:
-    """By the leading age ("18+" over "16+"); words without one come below any age."""
-    number = re.match(r"\d+", audience)
-    return (int(number.group()) if number else -1, audience)
+def _nobody(audiences: Iterable[AudienceVerdict]) -> Iterable[Reason]:
+    """Restrictions that add up to a block are not one: no rule said block, so a person says it."""
+    everywhere = [one for one in audiences if not one.regions]
+    if everywhere and not any(one.may_see for one in everywhere):
+        yield Reason(
+            rule="framegate.nobody",
+            action=Action.REVIEW,
+            words="The restrictions leave no audience that may see it, so a person decides.",
+        )
 
 
 def _models(runs: Iterable[AnalyserRun]) -> tuple[tuple[str, str], ...]:
     looked = {(r.analyser, r.model_sha256 or r.version) for r in runs if r.status is Status.OK}
     return tuple(sorted(looked))
-
-
-def _merged(screening: Screening, reasons: Iterable[Reason]) -> tuple[Span, ...]:
-    """Where the evidence lies; spans closer than the wanted gap are one (no look lies between)."""
-    times = {sample.index: sample.time for sample in screening.samples}
-    bridge = Fraction(screening.coverage.max_gap_wanted_s).limit_denominator(10**6)
-    found: list[Span] = []
-    for reason in reasons:
-        if reason.action is Action.ALLOW:
-            continue
-        for finding in reason.findings:
-            if finding.span is not None:
-                found.append(finding.span)
-            elif finding.sample in times:
-                found.append(Span(times[finding.sample], times[finding.sample]))
-    merged: list[Span] = []
-    for span in sorted(found, key=lambda span: (span.start, span.end)):
-        if merged and span.start - merged[-1].end <= bridge:
-            merged[-1] = Span(merged[-1].start, max(merged[-1].end, span.end))
-        else:
-            merged.append(span)
-    return tuple(merged)
