@@ -16,7 +16,6 @@ from framegate.models.vision.requests import Requests
 from framegate.models.vision.wire import PROCESSED, body, parsed, quoted, read
 
 _NO_MODEL = "Start the server with that model, or name another (--vlm-model)"
-_LOGPROBS = "Start vLLM with --logprobs-mode processed_logprobs"
 _OPTIONS = "Serve a model whose tokenizer has one token for each letter"
 
 
@@ -109,12 +108,6 @@ async def _question(
         said = body(question, profile.asked_as, priority=None)
         content, took = await requests.post(url, said, Urgency.LIVE_TRIAGE, measured=False)
     answer = read(content, question, profile.asked_as, took)
-    if answer.mass < PROCESSED and len(question.answer.options) < len(options):  # type: ignore[union-attr]
-        raise VisionUnavailable(
-            "the server tells probabilities over all tokens",
-            "some options would be lost",
-            _LOGPROBS,
-        )
     return priorities, answer.mass >= PROCESSED
 
 
