@@ -19,21 +19,16 @@ from framegate.domain.ladder import (
     VideoCodec,
 )
 from framegate.stages.base import StageContext
+from framegate.testing.progress import Silent
 from framegate.testing.sandbox import InProcessSandbox
 
 SIZES = {"360p": (640, 360), "180p": (320, 180)}
 MOVFLAGS = "dash+delay_moov+frag_keyframe+skip_sidx+skip_trailer"
 
 
-class Quiet:
-    def start(self, stage: str, total: float | None, unit: str) -> None: ...
-    def advance(self, stage: str, done: float) -> None: ...
-    def end(self, stage: str, note: str = "") -> None: ...
-
-
 def context(work: Path) -> StageContext:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return StageContext(InProcessSandbox(), work, Quiet(), lambda: now)
+    return StageContext(InProcessSandbox(), work, Silent(), lambda: now)
 
 
 def plan_for(rate: Fraction, frames: int, *, audio: int, names: tuple[str, ...]) -> EncodePlan:

@@ -13,7 +13,6 @@ from av.stream import Disposition
 
 import encoded
 import footage
-import tracks
 from framegate import settings, wiring
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import EncodeOptions
@@ -24,6 +23,7 @@ from framegate.flow.state import Ending
 from framegate.media.audio_samples import to_mono
 from framegate.stages.encode.manifests import DASH, Variant, parse_master, read_xml
 from framegate.stages.screen.protocol import Looked, Panel, Sound
+from framegate.testing.progress import Silent
 from framegate.testing.sandbox import InProcessSandbox
 from looking import Ear, look_at
 from soundtracks import Track, film
@@ -167,9 +167,7 @@ def test_what_was_not_heard_is_not_published_and_said_so(
 ) -> None:
     source = film(tmp_path / "film.mkv", (BROKEN, GERMAN, UNKNOWN), seconds=2)
     options = wiring.process_options(desk.settings, output=tmp_path / "out", preset="ultrafast")
-    (result,) = desk.processing.process(
-        (source,), options, lambda *_: tracks.Quiet(), lambda _: None
-    )
+    (result,) = desk.processing.process((source,), options, lambda *_: Silent(), lambda _: None)
     assert result.error is None
     assert result.outcome is not None
     assert result.outcome.status is Ending.PUBLISHED

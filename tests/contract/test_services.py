@@ -27,6 +27,7 @@ from framegate.errors import (
 from framegate.flow.state import Ending
 from framegate.services.processing import ProcessResult
 from framegate.stages.base import Progress
+from framegate.testing.progress import Silent
 
 QUICK = {"screen": {"text": False, "speech": False}, "encode": {"vmaf": "off"}}
 
@@ -38,14 +39,7 @@ version = "1"
 required = ["text.rapidocr"]
 """
 
-
 CARPHONE = "carphone_pristine.mp4"
-
-
-class Silent:
-    def start(self, stage: str, total: float | None, unit: str) -> None: ...
-    def advance(self, stage: str, done: float) -> None: ...
-    def end(self, stage: str, note: str = "") -> None: ...
 
 
 class Desk:
