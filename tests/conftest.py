@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # a busy machine is no fault
 settings.register_profile("framegate", deadline=None)
@@ -30,3 +35,12 @@ def clips() -> Path:
         if not (CLIPS / name).is_file():
             missing(f"sample clip {name} (run `make .clips/.done`)")
     return CLIPS
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, one for all pages."""
+    import players  # which asks this module what may be missing
+
+    with players.chromium() as running:
+        yield running

@@ -173,17 +173,22 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, and the players that go into it; else the test is skipped by name."""
+    """Debian's Chromium; else the test is skipped by name."""
     program = shutil.which("chromium")
     if program is None:
         missing("Chromium (Debian package `chromium`)")
-    for path in PLAYERS.values():
-        if not path.is_file():
-            missing(f"{path.name} (run `npm ci` in tests/e2e)")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield running
         running.close()
+
+
+def require(browser: Browser) -> None:
+    """No encode for a browser or players that are not here: skipped by name."""
+    assert browser.is_connected()
+    for path in PLAYERS.values():
+        if not path.is_file():
+            missing(f"{path.name} (run `npm ci` in tests/e2e)")
 
 
 @contextmanager

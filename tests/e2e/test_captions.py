@@ -1,32 +1,24 @@
 """Captions in a browser: every track is listed under its name, and its cues show at their times."""
 
-import functools
-import http.server
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 import caption_tracks
+import players
 import tracks
 from caption_tracks import cue
-from conftest import missing
 from framegate.domain.captions import CaptionTrack
 from framegate.stages.encode.package import package
 
 pytestmark = pytest.mark.e2e
 
-MODULES = Path(__file__).parent / "node_modules"
-PLAYERS = {
-    "hls": MODULES / "hls.js/dist/hls.min.js",
-    "dash": MODULES / "dashjs/dist/modern/umd/dash.all.min.js",
-    "shaka": MODULES / "shaka-player/dist/shaka-player.compiled.js",
-}
+PLAYERS = {"hls": players.HLS_JS, "dash": players.DASH_JS, "shaka": players.SHAKA}
 PATIENCE_MS = 30_000
 RATE = Fraction(24000, 1001)
 FRAMES = 840  # 35.035 s: two text segments
@@ -99,31 +91,6 @@ WAYS = {
 }
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    extensions_map = {  # noqa: RUF012 - the base class has it so
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".m3u8": "application/vnd.apple.mpegurl",
-        ".mpd": "application/dash+xml",
-        ".vtt": "text/vtt",
-    }
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - the base class has it so
-        return
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        missing("Chromium (Debian package `chromium`)")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
-
-
 CUES = (
     [
         cue(0.5, 2, "first & <b>bold</b>"),
@@ -163,20 +130,14 @@ def captions(work: Path) -> list[CaptionTrack]:
 
 @pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    assert browser.is_connected()
+    players.require(browser)
     folder = tmp_path_factory.mktemp("captions")
     plan, videos, audios = tracks.make(folder, RATE, FRAMES, names=("180p",))
     package(
         tracks.context(folder), plan, videos, audios, folder / "package", captions=captions(folder)
     )
-    handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with players.served(folder) as url:
+        yield folder, url
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -185,8 +146,6 @@ def test_tracks_are_listed_chosen_and_shown_at_their_times(
 ) -> None:
     folder, url = site
     player, manifest = WAYS[way]
-    if not PLAYERS[player].is_file():
-        missing(f"{PLAYERS[player].name} (run `npm ci` in tests/e2e)")
     shutil.copyfile(PLAYERS[player], folder / "player.js")
     (folder / "index.html").write_text(
         PAGE.replace("START", START[player]).replace("MANIFEST", manifest), "utf-8"

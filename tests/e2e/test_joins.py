@@ -51,17 +51,11 @@ class Site:
     plan: EncodePlan
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with players.chromium() as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=OPTIONS)
 def site(
     request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    assert browser.is_connected()  # no encode for a browser that isn't there
+    players.require(browser)
     folder = tmp_path_factory.mktemp("site")
     clip = make_clip(folder / "source.mp4", SPEC)
     with ForkServer() as sandbox:

@@ -35,12 +35,6 @@ class Site:
     plan: EncodePlan
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with players.chromium() as running:
-        yield running
-
-
 def film(folder: Path, _clips: Path) -> EncodePlan:
     """9.009 s at 24000/1001 with sound, made here without the encode stage."""
     plan, videos, audios = tracks.make(folder, Fraction(24000, 1001), 216)
@@ -108,7 +102,7 @@ def site(
     browser: Browser,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    assert browser.is_connected()  # no encode for a browser that isn't there
+    players.require(browser)
     folder = tmp_path_factory.mktemp("site")
     plan = SOURCES[request.param](folder, clips)
     with players.served(folder) as url:

@@ -5,18 +5,14 @@ its player plays or says why not.
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from conftest import missing
+import players
 from framegate.domain.policy_file import load_policy
 from framegate.stages.report import write_report
 from framegate.testing.reports import asset, report, write_previews
@@ -37,24 +33,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, clips: Path) -> Path:
     write_report(out, replace(given, asset=asset(long, long)))
     shutil.copy(clips / "bikes.mp4", out / "preview.mp4")
     return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        missing("Debian's chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
 
 
 def visit(browser: Browser, folder: Path, width: int = 1280) -> tuple[Page, list[str], list[str]]:
@@ -144,13 +122,11 @@ def test_a_report_without_its_folder_says_why_it_does_not_play(
 def test_over_http_the_preview_stands_in_for_a_stream_that_fails(
     browser: Browser, folder: Path
 ) -> None:
-    handler = partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with players.served(folder) as url:
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"http://127.0.0.1:{server.server_port}/report.html")
+        page.goto(f"{url}/report.html")
         assert not [url for url in asked if not url.endswith(("report.html", "favicon.ico"))]
         page.locator(".curtain").click()
         wait_until(page, "document.querySelector('video').currentTime > 0")
@@ -161,7 +137,6 @@ def test_over_http_the_preview_stands_in_for_a_stream_that_fails(
         )
         assert any(url.endswith("master.m3u8") for url in asked) == plays_hls
         page.close()
-        server.shutdown()
 
 
 def test_it_asks_for_nothing_but_its_own_folder(browser: Browser, folder: Path) -> None:

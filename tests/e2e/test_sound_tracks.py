@@ -16,7 +16,7 @@ import encoded
 from framegate.domain.ladder import EncodeOptions
 from framegate.domain.sound import AudioCodec
 from framegate.testing.sandbox import InProcessSandbox
-from players import PATIENCE_MS, PLAYERS, chromium, served
+from players import PATIENCE_MS, PLAYERS, require, served
 from soundtracks import Track, film
 
 pytestmark = pytest.mark.e2e
@@ -96,12 +96,6 @@ class Site:
     url: str
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture(
     scope="module",
     params=[AudioCodec.OPUS, pytest.param(AudioCodec.AAC, marks=pytest.mark.slow)],
@@ -109,7 +103,7 @@ def browser() -> Iterator[Browser]:
 def site(
     request: pytest.FixtureRequest, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    assert browser.is_connected()  # no encode for a browser that isn't there
+    require(browser)
     folder = tmp_path_factory.mktemp("site")
     source = film(folder / "film.mkv", TRACKS, seconds=9)
     options = EncodeOptions(preset="ultrafast", audio_codec=request.param)
