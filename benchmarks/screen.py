@@ -19,11 +19,12 @@ import av
 
 from benchmarks import sources
 from benchmarks.answers import Answer, Row
-from benchmarks.keeping import Quiet, measure_facts
+from benchmarks.keeping import measure_facts
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
 from framegate.stages.screen.protocol import Panel
 from framegate.stages.screen.screen import screen
+from framegate.testing.progress import Silent
 
 AUTO, ALL = 0.75, 1.10
 SECONDS = 10
@@ -36,7 +37,7 @@ def decode_all(path: Path) -> None:
 
 
 def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, Any]:
-    context = StageContext(server, work, Quiet(), lambda: datetime.now(UTC))
+    context = StageContext(server, work, Silent(), lambda: datetime.now(UTC))
 
     facts = measure_facts(context, path)
     kept = {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
 
-from benchmarks.keeping import Quiet, measure_facts
+from benchmarks.keeping import measure_facts
 from benchmarks.peers.remembering import Remembering
 from framegate.domain.frames import SampleInfo
 from framegate.security.sandbox.host import ForkServer
@@ -24,6 +24,7 @@ from framegate.stages.screen.analysers import catalogue
 from framegate.stages.screen.cascade import is_novel
 from framegate.stages.screen.protocol import PdqHash
 from framegate.stages.screen.screen import screen
+from framegate.testing.progress import Silent
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     clip = Path(json.loads((folder / "job.json").read_text())["clip"])
     models = Remembering()
     with TemporaryDirectory(prefix="framegate-bench-") as work, ForkServer() as server:
-        context = StageContext(server, Path(work), Quiet(), lambda: datetime.now(UTC))
+        context = StageContext(server, Path(work), Silent(), lambda: datetime.now(UTC))
         facts = measure_facts(context, clip)
         probed_s = server.usage().cpu_s
         names = [name for name in catalogue.NAMES if not name.startswith("speech.")]
