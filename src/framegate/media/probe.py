@@ -6,30 +6,26 @@ Reached as ``framegate.media.probe:measure``.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import av
 import numpy as np
-from av.container import InputContainer
 from numpy.typing import NDArray
 
 from framegate.domain.codec import dump, load, prepare
-from framegate.domain.counted import counted
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import (
     AudioFacts,
-    FieldOrder,
     MediaFacts,
     Telecine,
     TextFacts,
     VideoFacts,
 )
-from framegate.domain.span import Span
+from framegate.media import notes
 from framegate.media.colour import UNSPECIFIED, chroma_of, describe, hdr_kind
-from framegate.media.container import Tally, exact, open_source, time_base, vendor_errors
+from framegate.media.container import Tally, open_source, vendor_errors
 from framegate.media.geometry import crop_of, display_size, plausible_aspect, rotation_of
+from framegate.media.headers import HOLDING, Claims, extension_of, read_claims
 from framegate.media.outline import Outline, read_outline
 from framegate.media.passes import FramePass, PacketPass, decode_some, read_packets
 from framegate.media.refusals import (
@@ -41,7 +37,7 @@ from framegate.media.refusals import (
     no_frames,
 )
 from framegate.media.timing import Timing, distinct, leaps, measure_timing
-from framegate.media.tracks import Selection, audio_facts, codec_name, select, text_facts
+from framegate.media.tracks import audio_facts, select, text_facts
 from framegate.security.sandbox import Call
 
 FASTEST_INTERLACED = 31
@@ -51,41 +47,6 @@ _NTSC_NEAR = Fraction(2, 1000)  # 30 and 30000/1001, as measured by coarse clock
 
 KEYFRAMES_MOST = 20_000
 """All-intra sources have a keyframe each frame; seeking needs no more than this many."""
-
-JUMPS_TOLD = 3
-
-UNSEEN_S = 1
-"""Seconds of sound without a picture: less is how encoders end, more is worth a note."""
-
-CLAIMING = frozenset({"mp4", "mov", "matroska", "webm", "avi", "flv", "asf", "mxf"})
-"""Containers whose header states a duration; in the others FFmpeg estimates one."""
-
-HOLDING = frozenset({"mp4", "mov", "matroska", "webm"})
-"""Containers that say how long the last frame is shown."""
-
-EXTENSIONS = {
-    "mp4": {"mp4", "m4v", "mov", "3gp", "3g2", "f4v", "qt", "ismv", "cmfv", "m4a"},
-    "mov": {"mov", "qt", "mp4", "m4v"},
-    "matroska": {"mkv", "mka", "mk3d", "webm"},
-    "webm": {"webm", "mkv"},
-    "mpegts": {"ts", "m2ts", "mts", "m2t"},
-    "mpeg": {"mpg", "mpeg", "vob", "ps", "m2p", "dat"},
-    "avi": {"avi", "divx"},
-    "ogg": {"ogg", "ogv", "ogx"},
-    "flv": {"flv"},
-    "mxf": {"mxf"},
-    "yuv4mpegpipe": {"y4m"},
-    "asf": {"asf", "wmv"},
-    "ivf": {"ivf"},
-}
-
-_FIELD_ORDERS = {
-    1: FieldOrder.PROGRESSIVE,
-    2: FieldOrder.TOP_FIRST,
-    3: FieldOrder.BOTTOM_FIRST,
-    4: FieldOrder.TOP_FIRST,
-    5: FieldOrder.BOTTOM_FIRST,
-}
 
 prepare(SourceLimits, MediaFacts)
 
@@ -102,26 +63,6 @@ def measure(call: Call) -> dict[str, Any]:
         return dump(_measure(call, name, limits))
 
 
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """What the headers say, copied before the container closes."""
-
-    kind: str
-    index: int
-    track_id: int
-    time_base: Fraction
-    codec: str
-    profile: str | None
-    rate: Fraction | None
-    aspect: Fraction | None
-    frames: int | None
-    duration: Fraction | None  # of the picture track
-    total: Fraction | None  # of the file
-    field_order: FieldOrder
-    tags: tuple[int, int, int, int]  # H.273 primaries, transfer, matrix; range
-    side_data: dict[str, bytes]
-
-
 def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
     fd = call.fd("source")
     size_bytes = os.fstat(fd).st_size
@@ -134,7 +75,7 @@ def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
         context = chosen.video.codec_context
         check_picture(context.width or 0, context.height or 0, limits)
         seen = read_packets(container, chosen, limits=limits, tally=tally, report=call.emit)
-        claims = _claims(container, chosen, outline)
+        claims = read_claims(container, chosen, outline)
         audio = tuple(audio_facts(s, seen.extents[s.index]) for s in chosen.audio)
         text = text_facts(chosen.text)
         dropped = tuple(chosen.dropped)
@@ -164,7 +105,7 @@ def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
     truncated = _is_truncated(outline, claims, tally, reach, timing)
     return MediaFacts(
         container=claims.kind,
-        container_claimed=_extension(name),
+        container_claimed=extension_of(name),
         size_bytes=size_bytes,
         bit_rate=int(size_bytes * 8 / (end - start)),
         start=start,
@@ -178,45 +119,15 @@ def _measure(call: Call, name: str, limits: SourceLimits) -> MediaFacts:
         readable_share=_share(claims, reach) if truncated else 1.0,
         corrupt_packets=tally.corrupt + seen.damaged,
         warnings=(
-            *_warnings(name, claims, seen, frames, len(seen.pts) - int(pts.size)),
-            *_unseen(end - start - video.duration_measured),
-            *_still(leaps(pts, claims.time_base)),
+            *notes.of_file(name, claims, seen, frames, len(seen.pts) - int(pts.size)),
+            *notes.of_sound_alone(end - start - video.duration_measured),
+            *notes.of_jumps(leaps(pts, claims.time_base)),
         ),
         dropped=dropped,
     )
 
 
-def _claims(container: InputContainer, chosen: Selection, outline: Outline) -> _Claims:
-    stream: Any = chosen.video
-    context = stream.codec_context
-    base = time_base(stream)
-    kind = _container_kind(container.format.name, outline)
-    states = kind in CLAIMING
-    total = container.duration
-    return _Claims(
-        kind=kind,
-        index=stream.index,
-        track_id=stream.id,
-        time_base=base,
-        codec=codec_name(stream),
-        profile=stream.profile,
-        rate=exact(stream.average_rate) or exact(stream.guessed_rate),
-        aspect=exact(stream.sample_aspect_ratio),
-        frames=stream.frames or None,
-        duration=stream.duration * base if states and stream.duration else None,
-        total=Fraction(total, av.time_base) if states and total and total > 0 else None,
-        field_order=_FIELD_ORDERS.get(int(context.field_order), FieldOrder.UNKNOWN),
-        tags=(
-            int(context.color_primaries),
-            int(context.color_trc),
-            int(context.colorspace),
-            int(context.color_range),
-        ),
-        side_data={str(kind): bytes(data) for kind, data in context.coded_side_data.items()},
-    )
-
-
-def _timing(pts: NDArray[np.int64], claims: _Claims, seen: PacketPass) -> Timing:
+def _timing(pts: NDArray[np.int64], claims: Claims, seen: PacketPass) -> Timing:
     holds = claims.kind in HOLDING and seen.last_ticks > 0
     return measure_timing(
         pts,
@@ -227,7 +138,7 @@ def _timing(pts: NDArray[np.int64], claims: _Claims, seen: PacketPass) -> Timing
 
 
 def _video(
-    claims: _Claims,
+    claims: Claims,
     seen: PacketPass,
     pts: NDArray[np.int64],
     timing: Timing,
@@ -316,7 +227,7 @@ def _extent(video: VideoFacts, audio: tuple[AudioFacts, ...]) -> tuple[Fraction,
 
 
 def _is_truncated(
-    outline: Outline, claims: _Claims, tally: Tally, measured: Fraction, timing: Timing
+    outline: Outline, claims: Claims, tally: Tally, measured: Fraction, timing: Timing
 ) -> bool:
     """Evidence in the outline, or a header that promises clearly more than there is."""
     if outline.cut_short or tally.stopped_early:
@@ -327,59 +238,10 @@ def _is_truncated(
     return claims.total - measured > slack
 
 
-def _share(claims: _Claims, measured: Fraction) -> float:
+def _share(claims: Claims, measured: Fraction) -> float:
     if claims.total is None or claims.total <= 0:
         return 1.0
     return float(min(Fraction(1), measured / claims.total))
-
-
-def _warnings(
-    name: str, claims: _Claims, seen: PacketPass, frames: FramePass, shared: int
-) -> list[str]:
-    found: list[str] = []
-    extension = _extension(name)
-    if extension and extension not in EXTENSIONS.get(claims.kind, set()):
-        found.append(f"named .{extension[:16]} but the bytes are {claims.kind}")
-    if shared:
-        found.append(f"{counted(shared, 'frame')} with the timestamp of another")
-    if len(frames.sizes) > 1:
-        found.append("the picture size changes within the track")
-    matrix = frames.side_data.get("display_matrix")
-    if matrix is not None and not rotation_of(matrix)[1]:
-        found.append("the display matrix is no quarter turn; the nearest is used")
-    if claims.frames and claims.frames > len(seen.pts) and claims.kind not in HOLDING:
-        found.append(f"the header claims {counted(claims.frames, 'frame')}")
-    return found
-
-
-def _unseen(sound: Fraction) -> list[str]:
-    """Sound before the first picture and after the last one."""
-    if sound < UNSEEN_S:
-        return []
-    return [f"{float(sound):.1f} s of sound have no picture; they are not published"]
-
-
-def _still(gaps: list[Span]) -> list[str]:
-    """Jumps of the timestamps: the sound goes on, and the picture waits for it."""
-    found = [
-        f"the timestamps jump by {float(gap.end - gap.start):,.1f} s at {float(gap.start):,.1f} s;"
-        " a still picture fills the gap"
-        for gap in gaps[:JUMPS_TOLD]
-    ]
-    more = len(gaps) - len(found)
-    return [*found, f"{more} more such jumps"] if more else found
-
-
-def _extension(name: str) -> str:
-    return name.rpartition(".")[2].lower() if "." in name else ""
-
-
-def _container_kind(demuxer: str, outline: Outline) -> str:
-    if outline.family == "iso":
-        return "mov" if outline.brand == "qt" else "mp4"
-    if outline.family == "ebml":
-        return "webm" if outline.brand == "webm" else "matroska"
-    return demuxer.partition(",")[0]
 
 
 def _tag(measured: Any, claimed: int) -> int:  # noqa: ANN401 - PyAV's enum or number
