@@ -22,8 +22,17 @@ from benchmarks import measure
 from benchmarks.answers import Answer
 from benchmarks.sources import OUT
 
-NAMES = ("screen", "models", "opencv", "encode", "pertitle", "flow", "memory")
-RUNS = {"screen": 7, "models": 15, "opencv": 5, "encode": 3, "pertitle": 1, "flow": 3, "memory": 1}
+NAMES = ("screen", "models", "opencv", "encode", "pertitle", "flow", "memory", "vlm")
+RUNS = {
+    "screen": 7,
+    "models": 15,
+    "opencv": 5,
+    "encode": 3,
+    "pertitle": 1,
+    "flow": 3,
+    "memory": 1,
+    "vlm": 1,
+}
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from framegate.cache.embedded import EmbeddedCache
 from framegate.cache.protocol import Bounds, VerdictCache
 from framegate.cache.redis import RedisCache
 from framegate.domain.hashlist import distance
-from framegate.domain.remembered import FARTHEST, Remembered, bands, scope_of
+from framegate.domain.remembered import FARTHEST, Remembered, bands, probes, scope_of
 from framegate.errors import CacheUnavailable, SettingsInvalid
 
 SCOPE = scope_of("profile", "prompt", "letters")
@@ -116,17 +116,17 @@ def test_what_was_put_is_found_by_any_opener(opened: Opened, now: Now) -> None:
 def test_near_pictures_are_found_nearest_first_and_no_farther(opened: Opened, now: Now) -> None:
     cache = opened()
     asked = picture(2)
-    for bits in (12, 3, 15, 16, 40):
+    for bits in (12, 3, 31, 32, 60):
         cache.put(SCOPE, entry(flipped(asked, bits, bits), now))
     assert [hit.distance for hit in cache.near(SCOPE, asked, 12)] == [3, 12]
-    assert [hit.distance for hit in cache.near(SCOPE, asked, FARTHEST)] == [3, 12, 15]
+    assert [hit.distance for hit in cache.near(SCOPE, asked, FARTHEST)] == [3, 12, 31]
     assert cache.near(SCOPE, picture(3), FARTHEST) == ()
 
 
 def test_every_neighbour_within_reach_is_found(opened: Opened, now: Now) -> None:
     cache = opened()
     asked = picture(4)
-    near = {flipped(asked, bits, seed) for bits in (1, 8, 15) for seed in range(20)}
+    near = {flipped(asked, bits, seed) for bits in (1, 15, 16, 31) for seed in range(20)}
     for pdq in near:
         cache.put(SCOPE, entry(pdq, now))
     assert {hit.remembered.pdq for hit in cache.near(SCOPE, asked, FARTHEST)} == near
@@ -214,7 +214,7 @@ def test_many_threads_share_it(opened: Opened, now: Now) -> None:
 
 
 def test_farther_than_can_be_promised_is_refused(opened: Opened) -> None:
-    with pytest.raises(ValueError, match="15 bits"):
+    with pytest.raises(ValueError, match="31 bits"):
         opened().near(SCOPE, picture(1), FARTHEST + 1)
 
 
@@ -264,11 +264,11 @@ def test_an_address_of_another_kind_is_refused(now: Now) -> None:
 
 
 @given(st.integers(0, 2**256 - 1), st.sets(st.integers(0, 255), max_size=FARTHEST))
-def test_hashes_within_reach_share_a_band(value: int, places: set[int]) -> None:
+def test_hashes_within_reach_are_found_by_a_band(value: int, places: set[int]) -> None:
     pdq = f"{value:064x}"
     other = f"{value ^ sum(1 << place for place in places):064x}"
     assert distance(pdq, other) == len(places)
-    assert set(bands(pdq)) & set(bands(other))
+    assert set(probes(pdq, len(places))) & set(bands(other))
 
 
 def test_what_could_not_be_kept_is_refused(now: Now) -> None:

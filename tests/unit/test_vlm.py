@@ -420,5 +420,9 @@ def test_the_allowance_is_by_length() -> None:
 
 def test_a_plain_picture_is_asked_about_now_and_then() -> None:
     novelty = plan.Novelty()
-    asked = [novelty.wants(0, Fraction(second), None) for second in range(12)]
+    plain = [
+        SampleInfo(second, second, Fraction(second), 0, SampleReason.GAP, 640, 360)
+        for second in range(12)
+    ]
+    asked = [novelty.wants(info, None) for info in plain]
     assert [at for at, one in enumerate(asked) if one] == [0, 5, 10]

@@ -16,7 +16,7 @@ from threading import Lock
 from framegate.cache.protocol import Bounds
 from framegate.cache.tally import Tally
 from framegate.domain.hashlist import distance
-from framegate.domain.remembered import FARTHEST, CacheStats, Hit, Remembered, bands
+from framegate.domain.remembered import CacheStats, Hit, Remembered, bands, probes
 from framegate.errors import CacheUnavailable
 
 _BUSY_S = 5.0
@@ -60,9 +60,7 @@ class EmbeddedCache:
 
     def near(self, scope: str, pdq: str, within: int) -> tuple[Hit, ...]:
         """See `VerdictCache.near`."""
-        if not 0 <= within <= FARTHEST:
-            raise ValueError(f"within {within}: 0 to {FARTHEST} bits can be searched")
-        places = bands(pdq)
+        places = probes(pdq, within)
         with self._work() as connection:
             rows = connection.execute(
                 "SELECT DISTINCT e.id, e.pdq, e.value, e.at FROM band b JOIN entry e"  # noqa: S608 - placeholders only

@@ -20,7 +20,7 @@ from typing import Any
 from framegate.cache.protocol import Bounds
 from framegate.cache.tally import Tally
 from framegate.domain.hashlist import distance, is_digest
-from framegate.domain.remembered import FARTHEST, CacheStats, Hit, Remembered, bands
+from framegate.domain.remembered import CacheStats, Hit, Remembered, bands, probes
 from framegate.errors import CacheUnavailable, ComponentMissing, SettingsInvalid
 
 _SHARDS = "0123456789abcdef"
@@ -91,12 +91,10 @@ class RedisCache:
 
     def near(self, scope: str, pdq: str, within: int) -> tuple[Hit, ...]:
         """See `VerdictCache.near`."""
-        if not 0 <= within <= FARTHEST:
-            raise ValueError(f"within {within}: 0 to {FARTHEST} bits can be searched")
         oldest = self._now() - self._bounds.ttl.total_seconds()
         with self._reached():
             pipe = self._client.pipeline(transaction=False)
-            for band in bands(pdq):
+            for band in probes(pdq, within):
                 pipe.zrange(_band(scope, band), 0, _MOST_CANDIDATES - 1, desc=True)
             known = {
                 (far, other)

@@ -14,9 +14,10 @@ from framegate.domain.hashlist import PDQ_BITS, is_digest
 
 BANDS = 16
 BAND_BITS = PDQ_BITS // BANDS
-FARTHEST = BANDS - 1
-"""Bits. Two hashes that differ in no more share a band of `BAND_BITS` whole (pigeonhole): looking
-bands up finds every one of them."""
+FARTHEST = 2 * BANDS - 1
+"""Bits. Of two hashes that differ in no more, at least one band of `BAND_BITS` differs in one bit
+or none (pigeonhole): looking bands and their neighbours up finds every one of them (multi-index
+hashing; Norouzi, Punjani and Fleet, 2012)."""
 
 MOST_VALUE_BYTES = 16 << 10
 
@@ -62,6 +63,21 @@ def scope_of(*parts: str) -> str:
     """One name, 32 hex digits, for everything that a judgement hangs on."""
     text = "\0".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def probes(pdq: str, within: int) -> tuple[str, ...]:
+    """The bands under which every hash within so many bits of this one can be found."""
+    if not 0 <= within <= FARTHEST:
+        raise ValueError(f"within {within}: 0 to {FARTHEST} bits can be searched")
+    own = bands(pdq)
+    if within < BANDS:
+        return own
+    digits = BAND_BITS // 4
+    return own + tuple(
+        f"{band[:-digits]}{int(band[-digits:], 16) ^ 1 << bit:0{digits}x}"
+        for band in own
+        for bit in range(BAND_BITS)
+    )
 
 
 def bands(pdq: str) -> tuple[str, ...]:

@@ -103,6 +103,11 @@ class VisionJudge:
         self._description = ""
         self._checked = False
 
+    @property
+    def looked(self) -> tuple[Fraction, ...]:
+        """When frames lie that were judged, seconds, ascending."""
+        return tuple(sorted(self._looked))
+
     def consider(self, sample: Sample, pdq: PdqHash | None, seen: Sequence[Finding]) -> None:
         """One sample, ascending, with what cheaper analysers found in it."""
         if any(labels.covers(labels.CHILD_SAFETY, finding.label) for finding in seen):
@@ -113,7 +118,7 @@ class VisionJudge:
         self._seconds = max(self._seconds, float(time))
         if self._waiting and (time - self._since >= WINDOW_S or len(self._waiting) >= MOST_WAITING):
             self._send(time)
-        new = self._novelty.wants(sample.info.shot, time, pdq)
+        new = self._novelty.wants(sample.info, pdq)
         if not new and sample.info.reason is not SampleReason.UNSEEN:
             return
         said = self._memory.recall(pdq, seen)
@@ -144,7 +149,7 @@ class VisionJudge:
             tags=tuple(self._tags),
             reason="; ".join(reason for reason in reasons if reason),
             unavailable=bool(missing or self._withheld),
-            looked_at=tuple(sorted(self._looked)),
+            looked_at=self.looked,
             counts=tuple(sorted(self._counts.items())),
             description=self._description,
         )

@@ -14,15 +14,16 @@ from datetime import datetime
 
 from framegate.cache.protocol import VerdictCache
 from framegate.domain.findings import Finding, Status
+from framegate.domain.hashlist import DEFAULT_DISTANCE
 from framegate.domain.remembered import Remembered
 from framegate.errors import CacheUnavailable
 from framegate.stages.screen.analysers.vlm.said import Said, dumped, loaded
 from framegate.stages.screen.cascade import SURE
 from framegate.stages.screen.protocol import PdqHash
 
-NEAR = 10
-"""Bits within which two frames are taken for one picture: docs/reference/vlm.md has what real edits
-and real different frames measure."""
+NEAR = DEFAULT_DISTANCE
+"""Bits within which two frames are taken for one picture: what PDQ's authors say, and what real
+edits and frames of other shots measured here (docs/reference/vlm.md)."""
 
 DETECTED = 0.50
 """Raw score of a detector from which it does not agree that a frame is clean."""

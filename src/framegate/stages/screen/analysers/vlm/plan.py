@@ -1,9 +1,9 @@
 """Which samples a vision-language model is asked about, and how many go together. Pure.
 
-Asked is every sample that looks unlike all that were asked about before in this video, and one of
-every shot. A minute of video has a number of questions that the profile allows; where it has more
-samples than that, neighbours share a first question, and whoever shared one that did not come out
-clear is asked alone.
+Asked is one sample of every shot, and every one that the sampler took because the picture had
+changed and that looks unlike all that were asked about before in this video. A minute of video has
+a number of questions that the profile allows; where it has more samples than that, neighbours share
+a first question, and whoever shared one that did not come out clear is asked alone.
 """
 
 from __future__ import annotations
@@ -13,12 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from framegate.domain.hashlist import distance
-from framegate.stages.screen.cascade import NOVEL_BITS, SURE
+from framegate.domain.frames import SampleInfo, SampleReason
+from framegate.domain.hashlist import DEFAULT_DISTANCE, PDQ_BITS, distance
+from framegate.stages.screen.cascade import SURE
 from framegate.stages.screen.protocol import PdqHash
 
 WINDOW_S = 60  # of video: what the allowance is counted over
 MOST_WAITING = 64  # samples of one window that wait for their question
+ALIKE = DEFAULT_DISTANCE  # bits: up to here two frames are one picture
+OTHER = 90  # bits from which a frame is another picture though nothing moved on the way to it
+_NEW = frozenset({SampleReason.SHOT, SampleReason.NOVELTY, SampleReason.UNSEEN})
 PLAIN_EVERY_S = 5  # between two questions about pictures without much in them
 
 
@@ -30,20 +34,21 @@ class Novelty:
     _shots: set[int] = field(default_factory=set)
     _plain: Fraction | None = None  # when a plain picture was last asked about
 
-    def wants(self, shot: int, at: Fraction, pdq: PdqHash | None) -> bool:
+    def wants(self, info: SampleInfo, pdq: PdqHash | None) -> bool:
         """Whether this sample must be asked about: a shot's first, or unlike all before."""
-        first = shot not in self._shots
-        self._shots.add(shot)
+        first = info.shot not in self._shots
+        self._shots.add(info.shot)
         if pdq is None or pdq.quality < SURE:
             # too plain to know again (black, a title card): now and then is enough
-            again = self._plain is None or at - self._plain >= PLAIN_EVERY_S
+            again = self._plain is None or info.time - self._plain >= PLAIN_EVERY_S
             if first or again:
-                self._plain = at
+                self._plain = info.time
             return first or again
-        new = all(distance(pdq.pdq, known) > NOVEL_BITS for known in self._known)
-        if new:
+        apart = min((distance(pdq.pdq, known) for known in self._known), default=PDQ_BITS)
+        wanted = first or apart > (ALIKE if info.reason in _NEW else OTHER)
+        if wanted:
             self._known.append(pdq.pdq)
-        return first or new
+        return wanted
 
 
 def groups[T](waiting: Sequence[T], *, allowed: int, together: int) -> list[list[T]]:
