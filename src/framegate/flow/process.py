@@ -6,31 +6,25 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
-from framegate.domain.agreement import Agreement, compare
+from framegate.domain.agreement import compare
 from framegate.domain.audio_tracks import only_screened
 from framegate.domain.captions import Captions
 from framegate.domain.codec import dump, load
-from framegate.domain.layout import IMPRINTS, PACKAGE, REPORT, SAMPLES
+from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
-from framegate.domain.options import ProcessOptions, differences
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
-from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
 from framegate.flow.comparing import SCREENING, compare_pictures, look_again, read_screening
-from framegate.flow.encoding import encode_tracks, package_tracks, require_package
+from framegate.flow.encoding import encode_tracks, package_tracks
+from framegate.flow.ending import Known, finish
 from framegate.flow.looking import probe_source, read_source_captions, screen_source
 from framegate.flow.state import (
     Compared,
-    Encoded,
-    Ending,
     Outcome,
-    Published,
     Receipts,
-    Replaced,
     Run,
     Screened,
     Step,
@@ -38,33 +32,10 @@ from framegate.flow.state import (
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Flow, Steps
 from framegate.stages.decide import decide
-from framegate.stages.publish import publish
-from framegate.stages.report.write import write_report
 from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import sha256_of, write_hashed
 
 PROCESS, RELEASE, RENEW = "process", "release", "renew"
-AFTER = {
-    Action.ALLOW: Ending.PUBLISHED,
-    Action.RESTRICT: Ending.PUBLISHED,
-    Action.REVIEW: Ending.REVIEW,
-    Action.BLOCK: Ending.BLOCKED,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """All that the steps before publish brought; ``held`` when an earlier flow brought it."""
-
-    facts: MediaFacts
-    screened: Screened
-    screening: Screening
-    decision: Decision
-    captions: Captions
-    encoded: Encoded | None = None
-    agreement: Agreement | None = None
-    looked_again: int = 0
-    held: Outcome | None = None
 
 
 class Flows:
@@ -106,12 +77,12 @@ class Flows:
         decision = run.step(
             steps, Step.DECIDE, Decision, lambda: self._decide(run, screening, facts)
         )
-        known = _Known(facts, screened, screening, decision, captions)
+        known = Known(facts, screened, screening, decision, captions)
         if decision.verdict.action is not Action.BLOCK:
             known = self._encode(run, steps, known)
-        return dump(self._finish(run, steps, known))
+        return dump(finish(self._workshop, run, steps, known))
 
-    def _encode(self, run: Run, steps: Steps, known: _Known) -> _Known:
+    def _encode(self, run: Run, steps: Steps, known: Known) -> Known:
         """Encode; then look at what nobody saw before, and stop if it is not to be published."""
         poster_at = poster_time(known.screening)
         facts = only_screened(known.facts, known.screening.sound)
@@ -136,8 +107,8 @@ class Flows:
         return replace(known, encoded=encoded, agreement=agreement)
 
     def _look_again(
-        self, run: Run, steps: Steps, known: _Known, compared: Compared, receipts: Receipts
-    ) -> _Known:
+        self, run: Run, steps: Steps, known: Known, compared: Compared, receipts: Receipts
+    ) -> Known:
         """Nothing is taken back: what was found is added, and decided on anew."""
         first, facts = known.screened, known.facts
         models, pictures = self._workshop.models, compared.pictures
@@ -175,7 +146,7 @@ class Flows:
             steps, Step.DECIDE, Decision, lambda: self._person(run, held.decision, request)
         )
         known = replace(_of(run, held), decision=decision)
-        return dump(self._finish(run, steps, known))
+        return dump(finish(self._workshop, run, steps, known))
 
     def renew(self, steps: Steps, request: Answer) -> Answer:
         """After the sender said something else about the video: the reports again, beside the
@@ -184,7 +155,7 @@ class Flows:
         run = self._runs[request["job"]]
         held = load(Outcome, request["held"])
         run.timings.extend(each for each in held.timings if each.stage != Step.PUBLISH)
-        return dump(self._finish(run, steps, _of(run, held), package=run.output))
+        return dump(finish(self._workshop, run, steps, _of(run, held), package=run.output))
 
     def _screen(self, run: Run, facts: MediaFacts, captions: Captions) -> Screened:
         screening = screen_source(run, facts, self._workshop.models, captions)
@@ -234,93 +205,10 @@ class Flows:
         self._workshop.decisions.append(decision)
         return decision
 
-    def _finish(
-        self, run: Run, steps: Steps, known: _Known, *, package: Path | None = None
-    ) -> Outcome:
-        """Report, and publish where the verdict says so: one atomic step. ``package`` is where
-        the package lies, if not in the work folder.
-        """
-        decision, encoded = known.decision, known.encoded
-        status = AFTER[decision.verdict.action]
-        released = encoded if status is Ending.PUBLISHED else None
-        timings = tuple(run.timings)
-        package = package or run.context.work / PACKAGE
-        samples = run.context.work / SAMPLES
-        if released is not None:
-            require_package(package, released)
 
-        def report(folder: Path) -> None:
-            write_report(
-                folder,
-                ReportInput(
-                    asset=run.asset,
-                    facts=known.facts,
-                    screening=known.screening,
-                    verdict=decision.verdict,
-                    decisions=self._workshop.decisions.of(run.asset.id),
-                    created=self._workshop.clock(),
-                    plan=encoded.plan if encoded else None,
-                    renditions=encoded.video if encoded else (),
-                    audio=encoded.audio if encoded else (),
-                    captions=known.captions,
-                    package=_package_info(released) if released else None,
-                    agreement=known.agreement,
-                    timings=timings,
-                    sandbox=self._workshop.protections(),
-                    versions=self._workshop.versions,
-                    samples=samples if samples.is_dir() else None,
-                ),
-            )
-
-        def put() -> Published:
-            marks: list[str] = []
-
-            def write(folder: Path) -> None:
-                report(folder)
-                marks.append(sha256_of(folder / REPORT))
-
-            replaced = self._replaced(run, known.held)
-            size = publish(run.context, package if released else None, run.output, write)
-            return Published(size, marks[0], replaced)
-
-        published = run.step(steps, Step.PUBLISH, Published, put)
-        return Outcome(
-            status=status,
-            asset=run.asset,
-            facts=known.facts,
-            screened=known.screened,
-            decision=decision,
-            encoded=encoded,
-            output=str(run.output),
-            size_bytes=published.size_bytes,
-            timings=tuple(run.timings),
-            report_sha256=published.report_sha256,
-            replaced=published.replaced,
-            agreement=known.agreement,
-            captions=known.captions,
-        )
-
-    def _replaced(self, run: Run, held: Outcome | None) -> Replaced | None:
-        """The other work on this asset whose result lies at the output now."""
-        try:
-            lies = sha256_of(run.output / REPORT)
-        except OSError:
-            return None
-        if held is not None and held.report_sha256 == lies:
-            return None
-        for work in self._workshop.works.of(run.asset.id):
-            if work.outcome is None or work.output != str(run.output):
-                continue
-            before = load(Outcome, work.outcome)
-            if before.report_sha256 == lies:
-                changed = differences(load(ProcessOptions, work.options), run.options)
-                return Replaced(before.status, work.updated_at, changed)
-        return None
-
-
-def _of(run: Run, held: Outcome) -> _Known:
+def _of(run: Run, held: Outcome) -> Known:
     """What an earlier flow ended with. Raises `WorkLost`."""
-    return _Known(
+    return Known(
         facts=held.facts,
         screened=held.screened,
         screening=read_screening(run, held.screened),
@@ -335,14 +223,3 @@ def _of(run: Run, held: Outcome) -> _Known:
 def _overruled(verdict: Verdict, reason: Reason) -> Verdict:
     """The verdict after a person's word: their reason first, the rest kept as evidence."""
     return replace(verdict, action=reason.action, reasons=(reason, *verdict.reasons))
-
-
-def _package_info(encoded: Encoded) -> PackageInfo:
-    tracks = encoded.packaged.tracks
-    return PackageInfo(
-        poster=encoded.stills.poster,
-        thumbnails=encoded.stills.thumbnails,
-        preview=encoded.stills.preview,
-        segments=sum(track.segments for track in tracks),
-        size_bytes=sum(track.size_bytes for track in tracks),
-    )
