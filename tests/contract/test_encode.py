@@ -32,7 +32,7 @@ from framegate.domain.ladder import (
 from framegate.domain.media import FieldOrder, MediaFacts, Telecine
 from framegate.domain.slots import SlotRule, on_grid
 from framegate.errors import DiskFull, Internal, MediaLimit, UnsupportedInput
-from framegate.media.chunk import SourceCount, grid_frames
+from framegate.media.source_frames import SourceCount, grid_frames
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
 from framegate.stages.encode import encode, hardware

@@ -30,11 +30,11 @@ from framegate.domain.proof import Window
 from framegate.domain.slots import SlotRule
 from framegate.domain.trial import TrialDone, TrialWork
 from framegate.errors import Internal, Undecodable
-from framegate.media.chunk import SourceCount, grid_frames
 from framegate.media.container import Tally, decode_packets, packets
 from framegate.media.encoders import add_encoder
 from framegate.media.libvmaf import Scorer
 from framegate.media.picture import PictureGraph, Size
+from framegate.media.source_frames import SourceCount, grid_frames
 from framegate.media.writing import explained
 from framegate.security.sandbox import Call
 

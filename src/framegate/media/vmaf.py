@@ -28,10 +28,10 @@ from framegate.domain.ladder import Chunk, QualityWindow, Rendition
 from framegate.domain.media import decoder_pixels
 from framegate.domain.proof import VmafDone, VmafWork, Window
 from framegate.errors import Undecodable
-from framegate.media.chunk import SourceCount, grid_frames
 from framegate.media.libvmaf import Scorer
 from framegate.media.picture import PictureGraph, Size
 from framegate.media.renditions import frames_within
+from framegate.media.source_frames import SourceCount, grid_frames
 from framegate.security.sandbox import Call
 
 
