@@ -82,7 +82,9 @@ def test_sizes_of_a_real_clip_are_tried_and_fitted(
     assert (top.name, low.name) == ("720p", "360p")
     assert 93 <= title.predictions[-1].vmaf <= 95
     assert top.crf != fixed.renditions[-1].crf
-    assert all(rung.tuned for rung in plan.renditions)
+    assert all("trellis=1" in rung.tuned for rung in plan.renditions)
+    assert "subme=3" in low.tuned  # a quarter of the pixels: cheap enough for more effort
+    assert "subme=3" not in top.tuned
     assert replace(plan, renditions=fixed.renditions, title=None) == fixed
 
 
