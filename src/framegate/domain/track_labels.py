@@ -12,22 +12,31 @@ LONGEST = 60
 _JOINERS = "\u200c\u200d"  # some scripts cannot be written without
 
 
-def track_labels(tracks: Sequence[tuple[str | None, str | None]], kind: str) -> tuple[str, ...]:
-    """A name for each track, given as (language tag, title).
+def track_labels(
+    tracks: Sequence[tuple[str | None, str | None]], kind: str, roles: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """A name for each track, given as (language tag, title). ``roles``: what each is for, "" for
+    the programme itself; none for tracks that have none.
 
-    The language in English; its title with it where several have that language; the title alone
-    where there is no language; else "Audio 1" (``kind`` and a number). What is still the same is
-    numbered.
+    The language in English, with the role; its title instead where several with that role have
+    that language; the title alone where there is no language; else "Audio 1" (``kind`` and a
+    number). What is still the same is numbered.
     """
     spoken = [english_name(language) for language, _title in tracks]
-    often = Counter(spoken)
+    purposes = roles or [""] * len(tracks)
+    often = Counter(zip(spoken, purposes, strict=True))
     wanted: list[str] = []
-    for number, ((_tag, said), language) in enumerate(zip(tracks, spoken, strict=True), 1):
+    for number, ((_tag, said), language, role) in enumerate(
+        zip(tracks, spoken, purposes, strict=True), 1
+    ):
         title = one_line(said or "")
-        if language and title and often[language] > 1 and title != language:
+        if language and title and often[language, role] > 1 and title != language:
             wanted.append(f"{language} ({title})")
+        elif language or not title:
+            base = language or f"{kind} {number}"
+            wanted.append(f"{base} ({role})" if role else base)
         else:
-            wanted.append(language or title or f"{kind} {number}")
+            wanted.append(title)
     return unique(wanted)
 
 

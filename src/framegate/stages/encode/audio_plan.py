@@ -6,15 +6,13 @@ besides, in a group of its own: a player takes one group, and a viewer a track i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from framegate.domain.audio_tracks import in_order
 from framegate.domain.ladder import STEREO_GROUP, SURROUND_GROUP, AudioRendition, EncodeOptions
-from framegate.domain.languages import english_name
 from framegate.domain.media import AudioFacts
 from framegate.domain.sound import TARGET_LUFS, AudioCodec, AudioPurpose, LoudnessMode
-from framegate.domain.track_labels import one_line, unique
+from framegate.domain.track_labels import track_labels
 
 RATES = {AudioCodec.AAC: (44_100, 48_000), AudioCodec.OPUS: (48_000,)}
 """Sample rates that stay; every other one becomes 48 kHz, lower ones too: the video's clock, and
@@ -79,26 +77,12 @@ def _rendition(
 
 
 def labels(tracks: Sequence[AudioFacts]) -> tuple[str, ...]:
-    """A name for each track that no other has.
-
-    The language in English, with what the track is for unless it is the programme itself; its title
-    with it where several would be called the same; the title alone where there is no language; else
-    "Audio 1". What is still the same is numbered.
-    """
-    spoken = [english_name(track.language) for track in tracks]
-    often = Counter(zip(spoken, (track.purpose for track in tracks), strict=True))
-    wanted: list[str] = []
-    for number, (track, language) in enumerate(zip(tracks, spoken, strict=True), 1):
-        title = one_line(track.title or "")
-        role = PURPOSES.get(track.purpose, "")
-        if language and title and often[language, track.purpose] > 1 and title != language:
-            wanted.append(f"{language} ({title})")
-        elif language or not title:
-            base = language or f"Audio {number}"
-            wanted.append(f"{base} ({role})" if role else base)
-        else:
-            wanted.append(title)
-    return unique(wanted)
+    """A name for each track that no other has: see `track_labels`."""
+    return track_labels(
+        [(track.language, track.title) for track in tracks],
+        "Audio",
+        [PURPOSES.get(track.purpose, "") for track in tracks],
+    )
 
 
 def _plain(language: str) -> str:
