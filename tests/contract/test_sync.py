@@ -107,6 +107,8 @@ def check(
         print(f"{source.name} {audio.name}: at most {off * 1000:.2f} ms apart")
 
 
+OPEN = {"bf": "3", "x264-params": "open-gop=1:keyint=24:b-adapt=0"}
+XVID = {"encoder": "mpeg4", "options": {"bf": "2"}, "sound_codec": "pcm_s16le"}
 FAST = EncodeOptions(preset="ultrafast")
 OPUS = EncodeOptions(preset="ultrafast", audio_codec=AudioCodec.OPUS)
 
@@ -117,6 +119,11 @@ OPUS = EncodeOptions(preset="ultrafast", audio_codec=AudioCodec.OPUS)
         # B-frames: an edit list takes their delay back
         ("film.mp4", NTSC, FAST, {"options": {"bf": "2"}}),
         ("late.mp4", NTSC, OPUS, {"options": {"bf": "2"}, "start": Fraction(3, 10)}),
+        # AVI holds places, not times: FFmpeg's own commands show the first picture two places late
+        ("places.avi", Fraction(25), FAST, {"options": {"bf": "2"}, "sound_codec": "pcm_s16le"}),
+        ("deep.avi", NTSC, FAST, {"options": OPEN, "sound_codec": "pcm_s16le"}),
+        ("plain.avi", Fraction(25), OPUS, {"options": {"bf": "0"}, "sound_codec": "pcm_s16le"}),
+        ("xvid.avi", NTSC, FAST, XVID),
         ("odd.mkv", Fraction(25), FAST, {"start": Fraction(1, 7), "sample_rate": 44_100}),
     ],
 )

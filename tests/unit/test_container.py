@@ -3,11 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from framegate.errors import EmptyInput, NotAVideo, Undecodable, UnsafeInput
 from framegate.media.container import (
@@ -16,8 +19,10 @@ from framegate.media.container import (
     decode_packets,
     open_source,
     packets,
+    sought,
     vendor_errors,
 )
+from framegate.media.presented import PresentedFrames
 from framegate.testing.clips import Tone, frame_index_of, make_clip
 from framegate.testing.hostile import playlist
 
@@ -117,3 +122,57 @@ def test_pictures_over_the_limit_are_not_decoded(tmp_path: Path) -> None:
 def test_vendor_errors_become_ours(kind: type[Exception]) -> None:
     with pytest.raises(Undecodable, match="while reading"), vendor_errors("while reading"):
         raise kind("from the vendor")
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"bf": "0"}),
+        ("libx264", {"bf": "2", "x264-params": "keyint=10"}),
+        ("libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=10:b-adapt=0"}),
+        ("mpeg4", {"bf": "2", "g": "10"}),
+        ("mjpeg", {}),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pictures_of_avi_take_their_places_also_after_a_seek(
+    tmp_path: Path, codec: str, options: dict[str, str], threads: int
+) -> None:
+    """AVI has no timestamps: the n-th picture that is shown belongs into the n-th place."""
+    path = make_clip(
+        tmp_path / "a.avi",
+        codec=codec,
+        codec_options=options,
+        pixel_format="yuvj420p" if codec == "mjpeg" else "yuv420p",
+        time_base=Fraction(1, 25),
+    )
+
+    def shown(container: InputContainer, stream: VideoStream) -> list[tuple[int | None, int]]:
+        tally = Tally()
+        frames = decode_packets(packets(container, stream, tally=tally), stream, tally=tally)
+        return [
+            (frame.pts, frame_index_of(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)))
+            for frame in frames
+        ]
+
+    with opened(path) as fd, open_source(fd, max_pixels=1 << 20, threads=threads) as container:
+        stream = container.streams.video[0]
+        assert shown(container, stream) == [(n, n) for n in range(50)]
+        assert sought(container, stream, 33)
+        later = shown(container, stream)
+        assert later[-1] == (49, 49)
+        assert all(pts == number for pts, number in later)
+
+
+def test_frames_without_times_are_all_decoded_for_looking(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.avi", codec_options={"bf": "3"}, time_base=Fraction(1, 25))
+    with opened(path) as fd, open_source(fd, max_pixels=1 << 20) as container:
+        frames = PresentedFrames(
+            container,
+            container.streams.video[0],
+            start=Fraction(0),
+            max_gap=Fraction(1),
+            skip=True,
+        )
+        assert [frame.pts for frame in frames] == list(range(50))
+        assert (frames.skipping, frames.why_full) == (False, "packets without timestamps")

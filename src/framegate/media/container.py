@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import Any, overload
 
 import av
@@ -26,7 +27,7 @@ import av.subtitles.stream
 import av.subtitles.subtitle
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import InputContainer
+from av.container import Flags, InputContainer, OutputContainer
 from av.packet import Packet
 from av.rational import AVRational
 from av.stream import Stream
@@ -66,6 +67,11 @@ AUDIO_DECODERS = (
 TEXT_DECODERS = "subrip,srt,ass,ssa,webvtt,mov_text,text,cc_dec,dvbsub,dvdsub,pgssub,eia_608"
 DECODERS = f"{VIDEO_DECODERS},{AUDIO_DECODERS},{TEXT_DECODERS}"
 """Decoders that may touch hostile bytes: what cameras, editors and the web made since 1993."""
+
+GUESSING = Flags.gen_pts.value
+"""On by default in PyAV: a missing timestamp becomes that of the next packet, which is none that a
+picture is shown at when the file holds places only (AVI): all of them came a frame late.
+"""
 
 PROBE_BYTES = 8 << 20
 PROBE_US = 10_000_000
@@ -146,9 +152,16 @@ def open_source(
         raise MediaLimit("The file cannot be opened", "its headers ask for too much") from error
     except VENDOR_ERRORS as error:
         raise _refusal(fd) from error
+    if counts_places(container):
+        container.flags &= ~GUESSING
     for stream in container.streams.video:
         prepare_decoder(stream, max_pixels=max_pixels, threads=threads, decoders=decoders)
     return container
+
+
+def counts_places(container: InputContainer | OutputContainer) -> bool:
+    """Whether the container knows no timestamps, only which place each picture's data has."""
+    return container.format.name == "avi"
 
 
 def prepare_decoder(
@@ -167,13 +180,17 @@ def packets(container: InputContainer, *streams: Stream, tally: Tally) -> Iterat
     """Every packet with data of ``streams``, in file order, past damaged stretches.
 
     A demuxer error ends PyAV's generator but not the demuxer: reading goes on where it stopped,
-    until `MAX_STALLS` errors in a row.
+    until `MAX_STALLS` errors in a row. Where a container `counts_places`, a picture's PTS is its
+    place.
     """
+    places = counts_places(container)
     stalls = 0
     while True:
         try:
             for packet in container.demux(*streams):
                 stalls = 0
+                if places and packet.stream.type == "video":
+                    packet.pts = packet.dts
                 if packet.size:
                     tally.packets += 1
                     yield packet
@@ -236,11 +253,38 @@ def decode_packets(
 
     Flushes the decoder when ``source`` ends. To decode again, seek or open again.
     """
+    places = None
     if isinstance(stream, VideoStream):
         source = described(source, stream)
-    for packet in source:
-        yield from _timed(_decode(stream, packet, tally), tally)
-    yield from _timed(_decode(stream, None, tally), tally)
+        if counts_places(stream.container):
+            places = _Places(stream)
+    for packet in chain(source, [None]):
+        frames = _decode(stream, packet, tally)
+        if places is not None:
+            places.take(frames)
+        yield from _timed(frames, tally)
+
+
+class _Places:
+    """Gives the pictures of a container that `counts_places` their times: the first one that is
+    shown takes the first place, whatever the order in which they are coded.
+
+    A decoder answers with a picture when it has seen as many more packets as it needs for putting
+    pictures in order; FFmpeg's own commands show it only then, up to 80 ms after its sound.
+    """
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._context: Any = stream.codec_context
+        self._last: int | None = None
+
+    def take(self, frames: Sequence[VideoFrame | AudioFrame]) -> None:
+        """The next ones. When no packets are left, each takes the place after the one before."""
+        for frame in frames:
+            if frame.dts is not None:  # of the packet that made the decoder answer
+                frame.pts = frame.dts - self._context.reorder_depth
+            elif self._last is not None:
+                frame.pts = self._last + 1
+            self._last = frame.pts
 
 
 def exact(value: AVRational | Fraction | None) -> Fraction | None:

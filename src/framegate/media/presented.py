@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from framegate.media.container import (
     Tally,
+    counts_places,
     decode_packets,
     packets,
     time_base,
@@ -50,8 +51,9 @@ class PresentedFrames:
         self._gap_pts = math.floor(max_gap / base)
         self._waiting: list[int] = []  # PTS of packets not yet passed by a frame, ascending
         self._untimed_packet = False
-        self.skipping = skip
-        self.why_full = ""  # why skipping was given up
+        # by the number of packets that the decoder takes a place counts: all of them it must be
+        self.skipping = skip and not counts_places(container)
+        self.why_full = "packets without timestamps" if skip and not self.skipping else ""
         self.tally = Tally()
         self.decoded = 0
         self.lost: list[tuple[int, int]] = []  # PTS: longer than the gap, with packets inside
