@@ -4,13 +4,14 @@
 
 `ratios`: every number with a target, as a share of its target, so that one line is the limit of
 all. `flow`: where the CPU of the whole job goes, bare parts beside framegate. `length`: its CPU and
-peak memory against the video's length.
+peak memory against the video's length. `pertitle`: what each clip's two ladders offer.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from math import log2
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -18,7 +19,7 @@ from xml.sax.saxutils import escape
 from benchmarks.sources import OUT
 
 PLOTS = Path(__file__).parent / "plots"
-ORDER = ("screen", "models", "opencv", "encode", "flow", "memory")
+ORDER = ("screen", "models", "opencv", "encode", "pertitle", "flow", "memory")
 INK, FAINT, GOOD, BAD = "#1f2933", "#9aa5b1", "#2f7d6b", "#b5452c"
 COLOURS = ("#31587a", "#4d8fac", "#86b6c9", "#c9a25b", "#6d7fa8", "#7a6a58", "#9aa5b1", "#5f7d4e")
 FONT = "font-family='system-ui, sans-serif' font-size='13'"
@@ -31,6 +32,8 @@ def main() -> None:
     (PLOTS / "ratios.svg").write_text(ratios([found[name] for name in ORDER if name in found]))
     if "flow" in found:
         (PLOTS / "flow.svg").write_text(flow(found["flow"]["details"]))
+    if "pertitle" in found:
+        (PLOTS / "pertitle.svg").write_text(pertitle(found["pertitle"]["details"]))
     points = found.get("memory", {}).get("details", {}).get("length")
     if points:
         (PLOTS / "length.svg").write_text(length(points))
@@ -124,6 +127,49 @@ def length(points: list[dict[str, float]]) -> str:
                 _text(x, base + 20, f"{point['minutes']:g} min", anchor="middle", fill=FAINT),
             ]
     return _svg(800, 320, body)
+
+
+def pertitle(clips: dict[str, Any]) -> str:
+    """A chart for each clip with a curve: VMAF over bitrate, each doubling as wide as the last."""
+    shown = [(name, clip) for name, clip in clips.items() if clip["bd_rate"] is not None]
+    wide, high, top, across = 250, 150, 80, 3
+    body = [_text(16, 24, "VMAF over kbit/s, rung by rung", weight="600")]
+    for index, (name, clip) in enumerate(shown):
+        left, base = 50 + (index % across) * 320, top + high + index // across * 240
+        ladders = (("fixed", FAINT), ("fitted", GOOD))
+        rungs = [rung for way, _ in ladders for rung in clip["rungs"][way]]
+        rates, least = [log2(rung["bitrate"]) for rung in rungs], min(r["vmaf"] for r in rungs)
+        gain = f"{clip['bd_rate']:+.1f} %"
+        body += [
+            _text(left, base - high - 14, f"{name}: {gain} of the bits"),
+            f"<path d='M{left} {base - high}V{base}H{left + wide}' stroke='{FAINT}' fill='none'/>",
+        ]
+        for way, colour in ladders:
+            at = [
+                (
+                    left + wide * (log2(r["bitrate"]) - min(rates)) / (max(rates) - min(rates)),
+                    base - high * (r["vmaf"] - least) / (100 - least),
+                )
+                for r in clip["rungs"][way]
+            ]
+            line = " L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+            body.append(f"<path d='M{line}' stroke='{colour}' stroke-width='2' fill='none'/>")
+            for (x, y), rung in zip(at, clip["rungs"][way], strict=True):
+                lower = way == "fixed"
+                body += [
+                    f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4' fill='{colour}'/>",
+                    _text(x, y + (18 if lower else -9), f"{rung['vmaf']:.0f}", anchor="middle"),
+                ]
+        for share in (min(rates), max(rates)):
+            x = left + wide * (share - min(rates)) / (max(rates) - min(rates))
+            label = f"{2**share / 1000:.0f}"
+            body.append(_text(x, base + 20, label, anchor="middle", fill=FAINT))
+    for key, mode, colour in ((560, "fixed", FAINT), (700, "per-title", GOOD)):
+        body += [
+            f"<circle cx='{key}' cy='20' r='4' fill='{colour}'/>",
+            _text(key + 10, 24, f"--ladder {mode}"),
+        ]
+    return _svg(1000, top + (len(shown) + across - 1) // across * 240, body)
 
 
 def _text(
