@@ -54,7 +54,7 @@ class ToldVision:
         """What was asked, in order."""
         return [_kind(question) for question in self.asked]
 
-    def describe(self, options: Sequence[str] = ()) -> Served:
+    def describe(self, options: Sequence[str] = ()) -> Served:  # noqa: ARG002 - the protocol's
         self.described += 1
         return Served(
             "told/model", 8192, "0", tokenizer_checked=True, processed=True, priorities=True

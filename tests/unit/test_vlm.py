@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.told import PALETTE, ToldVision, colour_of
 
 from framegate.cache.embedded import EmbeddedCache
 from framegate.cache.protocol import Bounds
-from framegate.domain.findings import Finding, Status
+from framegate.domain.findings import AnalyserRun, Finding, Status
 from framegate.domain.frames import Sample, SampleInfo, SampleReason
 from framegate.domain.hashlist import HashList
 from framegate.domain.taxonomy import shipped
-from framegate.domain.vision import Choice, Profile, Question, Structured
+from framegate.domain.vision import Answer, Choice, Profile, Question, Structured
 from framegate.errors import CacheUnavailable, ComponentMissing
 from framegate.stages.screen.analysers.hashes import HashAnalyser, hashed
 from framegate.stages.screen.analysers.vlm import plan
@@ -34,6 +33,8 @@ from framegate.stages.screen.analysers.vlm.picture import TILE, tile_of
 from framegate.stages.screen.analysers.vlm.prompt import load_prompt
 from framegate.stages.screen.analysers.vlm.said import RISKY, Said, dumped, loaded
 from framegate.stages.screen.cascade import Cascade, Seen
+from framegate.stages.screen.protocol import Looked
+from told import PALETTE, ToldVision, colour_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TRUTH = {"red": "violence", "blue": "weapons", "green": "weapons.firearm"}
@@ -92,7 +93,7 @@ def look(
     return cascade.finish()
 
 
-def vlm_run(seen: Seen):  # noqa: ANN201
+def vlm_run(seen: Seen) -> AnalyserRun:
     (run,) = [run for run in seen.runs if run.level == "vlm"]
     return run
 
@@ -123,7 +124,7 @@ def test_only_what_was_asked_alone_is_a_finding() -> None:
     vision = ToldVision({"red": "violence"}, profile=ROOMY)
     answered = vision._answer
 
-    def contrary(question: Question):  # noqa: ANN202
+    def contrary(question: Question) -> Answer:
         answer = answered(question)
         if "yes" in answer.chosen:
             return type(answer)(chosen={"yes": 0.01, "no": 0.99}, mass=1.0)
@@ -219,9 +220,7 @@ class Alarmed:
     model = model_sha256 = None
     batch, every = 3, "sample"
 
-    def analyse(self, shown):  # noqa: ANN001, ANN201
-        from framegate.stages.screen.protocol import Looked
-
+    def analyse(self, shown: Sequence[Sample]) -> Looked:
         return Looked(
             findings=tuple(
                 Finding(
@@ -231,9 +230,7 @@ class Alarmed:
             )
         )
 
-    def finish(self):  # noqa: ANN201
-        from framegate.stages.screen.protocol import Looked
-
+    def finish(self) -> Looked:
         return Looked()
 
 
@@ -311,7 +308,7 @@ def test_an_order_is_a_permutation_and_every_label_changes_its_letter() -> None:
     for order in prompt.orders:
         assert set(order.letters.values()) == labels
         assert order.none not in order.letters
-        assert Choice(order.options)
+        assert len(Choice(order.options).options) == len(labels) + 1
         for letter, label in (*order.letters.items(), (order.none, "none")):
             places.setdefault(label, set()).add(letter)
     assert all(len(letters) >= 3 for letters in places.values()), places
