@@ -96,6 +96,11 @@ def test_any_packet_gives_triples_or_none(packet: bytes, codec: str) -> None:
             assert 0 <= second <= 255
 
 
+def test_a_packet_of_nothing_but_captions_is_not_read_whole() -> None:
+    message = b"\xb5\x00\x31GA94\x03\x5f\xff" + b"\xfc\xc1\xc1" * 31
+    assert len(a53.triples(message * 10_000, "h264")) <= 8 * 31
+
+
 LINE = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,.!?", min_size=1, max_size=32)
 CAPTION = st.lists(LINE, min_size=1, max_size=4)
 

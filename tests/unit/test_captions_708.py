@@ -60,6 +60,18 @@ def test_a_window_that_rolls_up() -> None:
     assert [cue.start for cue in found] == [0, 1, 2, 3]
 
 
+def test_lines_that_end_with_a_carriage_return() -> None:
+    rolling = dtvcc.define(0, 2, 32, visible=True) + dtvcc.window_attributes()
+    words = ("one", dtvcc.CARRIAGE_RETURN, "two", "+", dtvcc.CARRIAGE_RETURN, "three")
+    typed = [dtvcc.text(each) if isinstance(each, str) else each for each in words]
+    found = cues(rolling + dtvcc.pen_location(1, 0), *typed, every=15)
+    assert [(cue.start, cue.text) for cue in found] == [
+        (Fraction(1, 2), "one"),
+        (Fraction(3, 2), "one\ntwo+"),
+        (Fraction(5, 2), "two+\nthree"),
+    ]
+
+
 def test_text_that_is_typed_is_one_cue_until_it_pauses() -> None:
     typed = [dtvcc.text(word) for word in ("typed ", "word ", "by ")]
     found = cues(SHOWN, *typed, None, None, dtvcc.text("word"), every=15)

@@ -84,7 +84,7 @@ class Service:
     _until: Fraction | None = None  # the end of that delay
     _heard: Fraction = Fraction(0)  # the last byte
     _changed: bool = False  # something was done since the screen was last looked at
-    _switched: bool = False  # a window was shown or hidden
+    _switched: bool = False  # what is said next is a new cue: another window, another line
     _cells: _Cells = field(default_factory=dict)  # of the screen, as last looked at
     _shown: _Shown | None = None
 
@@ -115,7 +115,7 @@ class Service:
         """The screen as it is now; a cue where it says something else than before."""
         if not self._changed:
             return
-        switched, self._changed, self._switched = self._switched, False, False
+        self._changed = False
         before, self._cells = self._cells, self._screen()
         if self._cells == before:
             return
@@ -123,6 +123,7 @@ class Service:
         shown = self._shown
         if shown is not None and text == shown.text:
             return  # moved
+        switched, self._switched = self._switched, False
         grows = not switched and before.items() <= self._cells.items()
         if shown is not None and grows and at - shown.grown <= PAUSE:
             shown.text, shown.grown = text, at
@@ -183,6 +184,7 @@ class Service:
         elif first == _FF:
             window.form_feed()
         elif first == _CR:
+            self._switched |= window.visible and bool(window.cells)
             window.carriage_return()
         elif first == _HCR:
             window.clear_line()
