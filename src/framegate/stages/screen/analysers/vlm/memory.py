@@ -23,7 +23,7 @@ from framegate.stages.screen.protocol import PdqHash
 
 NEAR = DEFAULT_DISTANCE
 """Bits within which two frames are taken for one picture: what PDQ's authors say, and what real
-edits and frames of other shots measured here (docs/reference/vlm.md)."""
+edits and frames of other shots measured here (docs/explanation/judgement.md)."""
 
 DETECTED = 0.50
 """Raw score of a detector from which it does not agree that a frame is clean."""
