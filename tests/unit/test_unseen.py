@@ -104,6 +104,36 @@ def test_a_foreign_shot_that_was_sampled_is_accounted_for() -> None:
     assert compared(frames, regular(frames)).unlike == 10
 
 
+def pan(repeats: Sequence[int]) -> Codes:
+    """A fast sweep across a wide picture, between two moments of rest; each of its pictures is
+    shown as often as ``repeats`` says in turn, as a conversion of the frame rate does.
+    """
+    wide = np.random.default_rng(3).integers(100, 131, (PLANES, ROWS, 32)).repeat(8, axis=2)
+    places = [*[0] * 10, *range(0, 240, 3), *[240] * 10]
+    times = np.resize(repeats, len(places)).tolist()
+    return clip([wide[..., at : at + COLUMNS] for at in np.repeat(places, times).tolist()])
+
+
+@pytest.mark.parametrize("repeats", [(1,), (1, 1, 1, 2), (2,), (3, 2), (1,) * 24 + (2,)])
+def test_a_sweep_in_which_pictures_are_held_is_no_row_of_jumps(repeats: tuple[int, ...]) -> None:
+    frames = pan(repeats)
+    rate = round(24 * sum(repeats) / len(repeats))
+    samples = [*range(0, len(frames), rate // 2), len(frames) - 1]
+    assert compared(frames, samples).unlike == 0
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_what_is_put_into_such_a_sweep_is_found(length: int) -> None:
+    frames = pan((1, 1, 1, 2))
+    samples = [*range(0, len(frames), 15), len(frames) - 1]
+    for place in (61, 63, 66, 94, 97):
+        spliced = frames.copy()
+        spliced[place : place + length] = FOREIGN
+        found = looked_at(compared(spliced, samples))
+        assert found
+        assert found <= set(range(place, place + length))
+
+
 def test_a_frame_very_unlike_all_is_found_without_a_jump() -> None:
     """Blended in and out within a second."""
     frames = moving()

@@ -14,7 +14,11 @@ seen around it, however smoothly the picture came there.
              sample      │     sample       ┃ jump: a step of `JUMP` levels or more, `RATIO` times
                          └ unseen             the steps beside it; or one frame out and back
 
-Thresholds: on real clips and a film, every whip pan, dissolve and flash of titles taken together
+Films at 24 frames a second in files of 30, 50 or 60 show some pictures two or three times. Beside
+such a held picture every step of a pan looks like a jump, so what lies beyond it counts: of a step
+under `SWEEP`, which no cut to another picture needs.
+
+Thresholds: on real clips and two films, every whip pan, dissolve and flash of titles taken together
 made one look in a hundred more; frames of other clips differ by 29 to 90 levels.
 """
 
@@ -32,6 +36,9 @@ from framegate.domain.imprint import Codes, Imprints, distance
 JUMP = 8.0  # levels between two frames from which a step may be a jump …
 RATIO = 2.0  # … and times the smaller of the steps before and after it
 BACK = 0.5  # a frame is out and back when its neighbours are so much nearer than it is to either
+STILL = 3.0  # levels under which a step is a picture held: shown again, but for the codec's noise
+HELD = 2  # times that rate conversion shows a picture again, at most: film in 60 frames a second
+SWEEP = 24.0  # levels from which a step beside a held picture may be a jump: pans stay under it
 ALIKE = 8.0  # levels within which two frames show the same
 FAR = 36.0  # levels from everything seen nearby: unseen without any jump; pans reach 31
 COVERED = 16.0  # levels around a frame that is looked at again, within its stretch
@@ -179,15 +186,34 @@ def _unseen_stretches(table: _Table) -> Iterator[tuple[int, int]]:
 def _jumps(table: _Table) -> NDArray[np.bool_]:
     """Whether the picture jumps between each frame and the one before it."""
     step = table.step
-    nothing = np.zeros(1, np.float32)
-    before = np.concatenate((nothing, step))[: len(step)]
-    after = np.concatenate((step[1:], nothing))
-    jumps = (step >= JUMP) & (step >= RATIO * np.minimum(before, after))
+    before, after = _shifted(step, -1), _shifted(step, 1)
+    beside = np.where(
+        step < SWEEP, np.minimum(_beyond(step, -1), _beyond(step, 1)), np.minimum(before, after)
+    )
+    jumps = (step >= JUMP) & (step >= RATIO * beside)
     both = np.minimum(step, after)
     out_and_back = (both >= JUMP) & (table.skip <= BACK * both)
     jumps |= out_and_back
     jumps[1:] |= out_and_back[:-1]
     return jumps
+
+
+def _beyond(step: _Column, way: int) -> _Column:
+    """The step beside each one, earlier (-1) or later (1), past a picture that is held."""
+    nearest = found = _shifted(step, way)
+    for count in range(2, HELD + 2):
+        found = np.where(found < STILL, _shifted(step, way * count), found)
+    return np.maximum(nearest, found)
+
+
+def _shifted(column: _Column, by: int) -> _Column:
+    """``column[n + by]`` at each n; 0 where there is none."""
+    out = np.zeros_like(column)
+    if by < 0:
+        out[-by:] = column[:by]
+    else:
+        out[:-by] = column[by:]
+    return out
 
 
 def _far_frames(table: _Table) -> Iterator[tuple[int, int]]:
