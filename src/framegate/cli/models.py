@@ -1,23 +1,34 @@
-"""``framegate models``: which weights there are, and whether their bytes are the pinned ones."""
+"""``framegate models``: which weights there are, whether their bytes are the pinned ones, and how
+vision models are served.
+"""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from framegate.cli import options
 from framegate.cli.answer import answering, fail, print_json, say
+from framegate.cli.profiles import FITTING, facts, remarks, shell_lines
 from framegate.cli.show import lines_below
 from framegate.cli.usage import Command, help_when_alone
-from framegate.errors import ComponentMissing, FramegateError, ModelMismatch
+from framegate.domain.codec import dump
+from framegate.errors import ComponentMissing, FramegateError, ModelMismatch, SettingsInvalid
 from framegate.models import registry
+from framegate.models.vision import profiles
+from framegate.planner.catalogue import fit_of
+from framegate.planner.serve import command
 
-app = typer.Typer(help="The models: list them, verify their bytes.", rich_markup_mode=None)
+app = typer.Typer(
+    help="The models: list them, verify their bytes, serve vision models.", rich_markup_mode=None
+)
 
 
 @app.callback(invoke_without_command=True)
 def _root(context: typer.Context) -> None:
-    """The models: list them, verify their bytes."""
+    """The models: list them, verify their bytes, serve vision models."""
     help_when_alone(context)
 
 
@@ -55,6 +66,56 @@ def list_(*, as_json: options.Json = False) -> None:
         for row in rows:
             head = Text.assemble((str(row["name"]), "bold"), f"  {row['state']}")
             say(lines_below(head, [(key, str(row[key])) for key in ("task", "licence", "limits")]))
+
+
+@app.command("profiles", cls=Command)
+def profiles_(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROFILE]...", help="Profiles, or TOML files; default: all."),
+    ] = None,
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """List the profiles of vision models, and whether each fits its cards."""
+    with answering(as_json=as_json):
+        wanted = [profiles.named(name) for name in names or ()] or [*profiles.shipped().values()]
+        found = [(profile, fit_of(profile)) for profile in wanted]
+        if as_json:
+            rows = [dump(each) | {"fit": dump(fit) if fit else None} for each, fit in found]
+            print_json({"profiles": rows})
+            return
+        for profile, fit in found:
+            head = Text.assemble((profile.name, "bold"), f"  {profile.summary}")
+            say(lines_below(head, facts(profile, fit)))
+
+
+@app.command("serve", cls=Command)
+def serve_(
+    name: Annotated[
+        str, typer.Argument(metavar="PROFILE", help="A profile's name, or a TOML file.")
+    ],
+    *,
+    as_json: options.Json = False,
+) -> None:
+    """Print the command that serves a profile's model with vLLM.
+
+    Nothing is started. A profile that cannot fit its cards is refused with the reason.
+    """
+    with answering(as_json=as_json):
+        profile = profiles.named(name)
+        if not profile.model:
+            raise SettingsInvalid(f"profile {name} names no model", "there is nothing to serve")
+        fit = fit_of(profile)
+        if fit is not None and not fit.fits:
+            raise SettingsInvalid(f"profile {name} does not fit", fit.why, FITTING)
+        words = command(profile)
+        if as_json:
+            print_json({"command": list(words), "licence_warning": profile.licence_warning})
+            return
+        for remark in remarks(profile):
+            say(f"# {remark}")
+        say(shell_lines(words))
 
 
 @app.command("verify", cls=Command)

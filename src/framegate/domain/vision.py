@@ -126,10 +126,13 @@ class Profile:
     tensor_parallel: int = 1
     max_model_len: int = 8192  # tokens of one request, its answer included
     max_num_seqs: int = 64  # requests that the server works on at once
+    max_batched_tokens: int = 8192  # that it works on in one step
     memory_share: float = 0.92  # of a card's memory that the server may take
     tiles_per_frame: int = 1
     frames_per_request: int = 1
     tokens_per_frame: int = 147
+    prefix_tokens: int = 720  # of the prompt before the pictures, the same in every request
+    answer_tokens: int = 256  # of the longest answer
     picture_px: int = 336  # side of the square that a frame is letterboxed into
     prompt: str = "1"
     load: float = 0.8

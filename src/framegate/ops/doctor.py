@@ -14,6 +14,9 @@ from framegate import __version__
 from framegate.database import connect
 from framegate.errors import ComponentMissing, FramegateError
 from framegate.models import registry
+from framegate.models.vision import profiles
+from framegate.models.vision.protocol import Vision
+from framegate.planner.catalogue import fit_of
 from framegate.security.sandbox.host import ForkServer
 from framegate.security.sandbox.limits import BRIEF
 from framegate.security.ulimits import require_room
@@ -61,6 +64,7 @@ def examine(settings: Settings, sandbox: ForkServer) -> Iterator[Check]:
     yield from _encoders(sandbox)
     yield _guarded("encode", "Shaka Packager", lambda: _packager(sandbox))
     yield from _models()
+    yield from _vision(settings)
 
 
 def _guarded(group: str, name: str, look: Callable[[], str]) -> Check:
@@ -157,3 +161,46 @@ def _models() -> Iterator[Check]:
             yield Check("models", model.name, State.FAILED, str(error), error.todo)
         else:
             yield Check("models", model.name, State.OK, f"{model.task}; SHA-256 verified")
+
+
+def _vision(settings: Settings) -> Iterator[Check]:
+    """The vision model that the settings name: its licence, its fit, whether it answers."""
+    wanted = settings.vlm
+    if not wanted.url:
+        detail = "none is asked: small models and people decide"
+        yield Check("vision model", "server", State.LIMITED, detail, "Name a server with --vlm")
+        return
+    try:
+        profile = profiles.chosen(wanted.profile, wanted.model)
+        fit = fit_of(profile)
+    except FramegateError as error:
+        yield Check("vision model", "profile", State.FAILED, str(error), error.todo)
+        return
+    if profile.licence_warning:
+        yield Check("vision model", "licence", State.LIMITED, profile.licence_warning)
+    if fit is not None:
+        state = State.OK if fit.fits else State.LIMITED
+        room = f"{profile.name}: KV cache for {fit.kv_tokens:,} tokens"
+        yield Check("vision model", "fit", state, fit.why or room)
+    # takes 0.3 s to import, and most machines ask nobody
+    from framegate.models.vision.client import VisionClient  # noqa: PLC0415 - see above
+
+    try:
+        client = VisionClient(wanted.url, profile, api_key=settings.vlm_api_key)
+    except FramegateError as error:
+        yield Check("vision model", "server", State.FAILED, str(error), error.todo)
+        return
+    yield _guarded("vision model", "server", lambda: _served(client))
+    client.close()
+
+
+def _served(client: Vision) -> str:
+    served = client.describe()
+    said = [served.model, served.version and f"version {served.version}"]
+    if not served.tokenizer_checked:
+        said.append("its tokenizer could not be asked")
+    if not served.processed:
+        said.append("probabilities over all tokens (no --logprobs-mode processed_logprobs)")
+    if not served.priorities:
+        said.append("no priorities (no --scheduling-policy priority)")
+    return ", ".join(filter(None, said))

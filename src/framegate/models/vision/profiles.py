@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -19,6 +20,8 @@ _POSITIVE = (
     "tensor_parallel",
     "max_model_len",
     "max_num_seqs",
+    "max_batched_tokens",
+    "answer_tokens",
     "tiles_per_frame",
     "frames_per_request",
     "picture_px",
@@ -93,8 +96,8 @@ def read(content: bytes, name: str) -> Profile:
 
 def _problem(profile: Profile) -> str:
     for name in _POSITIVE:
-        if not getattr(profile, name) > 0:
-            return f"{name} has to be over 0"
+        if not 0 < getattr(profile, name) < math.inf:
+            return f"{name} has to be a number over 0"
     for name in ("load", "memory_share"):
         if not 0 < getattr(profile, name) <= 1:
             return f"{name} is a share: over 0, at most 1"

@@ -1,0 +1,1 @@
+"""What hardware a plan needs, and whether it can work at all."""
