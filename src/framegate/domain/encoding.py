@@ -30,7 +30,6 @@ class EncodedPart:
     size_bytes: int  # of the packets
     extradata_sha256: str
     first_pts: int  # frame numbers of the rendition: of its own rate
-    last_pts: int
     reorder_frames: int  # how far packets run behind their presentation: DTS starts so far early
     keyframes: tuple[int, ...]
     segment_bytes: tuple[int, ...]

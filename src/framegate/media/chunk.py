@@ -134,7 +134,6 @@ class _Rung:
             size_bytes=ledger.size_bytes,
             extradata_sha256=hashlib.sha256(self._extradata).hexdigest(),
             first_pts=numbers[0],
-            last_pts=numbers[-1],
             reorder_frames=max(at - (pts - numbers[0]) for at, pts in enumerate(ledger.pts)),
             keyframes=tuple(ledger.keyframes),
             segment_bytes=tuple(ledger.segments[key] for key in sorted(ledger.segments)),
