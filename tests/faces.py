@@ -19,6 +19,7 @@ RATE = 10
 WIDTH, HEIGHT = 640, 360
 ANN, BOB, CAY = 1, 7, 12  # people of the set
 
+type Plan = Sequence[tuple[Shown, float]]  # who is shown, and for how many seconds
 type Shown = tuple[tuple[int, int], ...]  # (person, photo), side by side
 
 
@@ -48,7 +49,7 @@ def beside(*people: tuple[int, int], scale: float = 2.0) -> NDArray[np.uint8]:
     return canvas
 
 
-def video(path: Path, plan: Sequence[tuple[Shown, float]], *, scale: float = 2.0) -> Path:
+def video(path: Path, plan: Plan, *, scale: float = 2.0) -> Path:
     """H.264: each entry of the plan is who is shown, and for how many seconds."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "23"})

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from framegate.errors import InputTooLarge, NotAPhoto, Undecodable
+from framegate.errors import InputError, NotAPhoto, Undecodable
 from framegate.media.alpha import Opaque
 from framegate.media.container import Tally, open_source, packets, vendor_errors
 from framegate.media.geometry import rotation_of
@@ -29,36 +29,40 @@ _HEAD = 12  # bytes
 _FULL = 2  # AVColorRange
 _BT601, _BT709 = 5, 1  # swscale's numbers; stills without a matrix are JPEG's
 _SHORTEST = 16  # px
+_TODO = "Send another photo, or this one saved as a JPEG of ordinary size"
 
 
 def decode(call: Call) -> dict[str, Any]:
-    """See the module. Raises `NotAPhoto`, `InputTooLarge`, `Undecodable`, `MediaLimit`."""
+    """See the module. Raises `NotAPhoto`, `Undecodable`, `MediaLimit`."""
     fd, most = call.fd("source"), int(call.request["max_pixels"])
     if not is_photo(os.pread(fd, _HEAD, 0)):
         raise NotAPhoto("The file is not a photo", "its bytes are no JPEG, PNG or WebP")
+    try:
+        frame = _first_frame(fd, most)
+        shown = _shown(frame, int(call.request["long_side"]))
+    except InputError as error:
+        # the decoder says the same of both
+        why = f"it is damaged, or has more than {most / 1e6:.0f} million pixels"
+        raise Undecodable("The photo cannot be decoded", why, _TODO) from error
+    call.put_frame(shown, {})
+    return {"width": frame.width, "height": frame.height}
+
+
+def _first_frame(fd: int, most: int) -> VideoFrame:
+    """Raises leaves of `InputError`, `MediaLimit`."""
+    doing = "The photo cannot be decoded"
     with open_source(fd, max_pixels=most, formats=FORMATS, decoders=DECODERS) as container:
         if not container.streams.video:
-            raise Undecodable("The photo cannot be decoded", "there is no picture in it")
+            raise Undecodable(doing, "there is no picture in it")
         stream = container.streams.video[0]
-        if stream.width * stream.height > most:
-            raise InputTooLarge(
-                "The photo has too many pixels", f"{stream.width} x {stream.height}"
-            )
-        with vendor_errors("The photo cannot be decoded"):
-            frame = next(
-                (
-                    frame
-                    for packet in packets(container, stream, tally=Tally())
-                    for frame in stream.codec_context.decode(packet)
-                ),
-                None,
-            )
+        with vendor_errors(doing):
+            for packet in packets(container, stream, tally=Tally()):
+                for frame in stream.decode(packet):
+                    return frame
             # a still's decoder may hold its one picture until it is told that no more come
-            frame = frame or next(iter(stream.codec_context.decode(None)), None)
-        if not isinstance(frame, VideoFrame):
-            raise Undecodable("The photo cannot be decoded", "no picture came out")
-        call.put_frame(_shown(frame, int(call.request["long_side"])), {})
-        return {"width": frame.width, "height": frame.height}
+            for frame in stream.decode(None):
+                return frame
+    raise Undecodable(doing, "no picture came out")
 
 
 def is_photo(head: bytes) -> bool:

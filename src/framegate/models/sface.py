@@ -18,6 +18,7 @@ from framegate.models.yunet import Face, FaceFinder
 type Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 
 _FLAT = 1.0  # luma variance under which there is nothing to be sharp
+_INNER = (slice(36, 100), slice(28, 84))  # rows, columns: brows to chin, hardly ever cut by an edge
 _SIDEWAYS = 9.99  # turn of a face whose eyes coincide
 
 
@@ -80,8 +81,10 @@ def _turn(
 
 
 def _sharpness(aligned: NDArray[np.uint8]) -> float:
-    """See `FaceQuality.sharpness`."""
-    luma = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
+    """See `FaceQuality.sharpness`. Beyond the picture's edge an aligned face is black, which is the
+    sharpest of edges: only the inner part counts.
+    """
+    luma = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[_INNER]
     spread = float(luma.var())
     if spread < _FLAT:
         return 0.0

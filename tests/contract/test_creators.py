@@ -1,0 +1,613 @@
+"""Creators with real faces: enrolled, compared, forgotten; through the real sandbox and models."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from faces import ANN, BOB, CAY, Plan, beside, orl, photo, video
+from framegate import database, settings, wiring
+from framegate.catalog.creators import Creators
+from framegate.domain.asset import AssetDetails
+from framegate.domain.creator import (
+    Consent,
+    Enrolment,
+    Outcome,
+    Standing,
+    Template,
+    Templates,
+    Verification,
+)
+from framegate.domain.findings import Status
+from framegate.domain.policy import Action
+from framegate.errors import (
+    ConsentInvalid,
+    CreatorExists,
+    CreatorUnknown,
+    EmptyInput,
+    FaceBlurred,
+    FacesDiffer,
+    FaceTooSmall,
+    FaceTurned,
+    FramegateError,
+    InputVanished,
+    NoFace,
+    NotAPhoto,
+    SeveralFaces,
+    Undecodable,
+    UsageInvalid,
+)
+from framegate.flow.state import Ending
+from framegate.flow.state import Outcome as Ended
+from framegate.services.creators import Named
+from framegate.services.processing import ProcessResult
+from framegate.services.single import ScreenResult
+from framegate.stages.enrol import decode_photo
+from framegate.storage.templates import TemplateFiles
+from framegate.testing.faces import read_photo
+from framegate.testing.progress import Silent
+
+QUICK = {"screen": {"text": False, "speech": False}, "encode": {"vmaf": "off", "ladder": "fixed"}}
+DAY = timedelta(days=1)
+ASKS = """
+schema_version = 1
+name = "who-is-it"
+version = "1"
+required = ["creator.sface"]
+[[rules]]
+id = "not-the-creator"
+label = "identity.mismatch"
+threshold = 0.8
+action = "review"
+reason = "The video shows other people than its creator."
+[[rules]]
+id = "creator-not-seen"
+label = "identity.unseen"
+threshold = 1
+action = "review"
+reason = "The creator was not seen."
+"""
+
+
+def template(seed: int = 1) -> Template:
+    return Template(np.random.default_rng(seed).normal(size=128).astype(np.float32))
+
+
+def consent(days: int = 30) -> Consent:
+    now = datetime.now(UTC)
+    return Consent("Ann Example", now - DAY, "form 12, signed", "uploads", now + days * DAY)
+
+
+# --- The stores ----------------------------------------------------------------------------------
+
+STORES: list[Callable[[Path], Templates]] = [TemplateFiles]
+
+
+@pytest.mark.parametrize("make", STORES)
+def test_templates_are_kept_and_destroyed_one_by_one(
+    make: Callable[[Path], Templates], tmp_path: Path
+) -> None:
+    store = make(tmp_path)
+    one, two = "a" * 32, "b" * 32
+    assert list(store.ids()) == []
+    assert store.get(one) is None
+    assert store.destroy(one) is False
+    store.put(one, template(1))
+    store.put(two, template(2))
+    assert list(make(tmp_path).ids()) == [one, two]
+    kept = make(tmp_path).get(one)
+    assert kept is not None
+    assert kept.to_bytes() == template(1).to_bytes()
+    assert store.destroy(one) is True
+    assert store.get(one) is None
+    assert list(store.ids()) == [two]
+    for name in ("", "../" + one, one[:-1], one.upper()):
+        with pytest.raises(ValueError, match=re.escape(name)):
+            store.put(name, template())
+
+
+def test_a_template_is_overwritten_where_it_lay_and_private(tmp_path: Path) -> None:
+    store = TemplateFiles(tmp_path)
+    store.put("a" * 32, template())
+    path = tmp_path / "templates" / ("a" * 32)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert list(path.parent.iterdir()) == [path], "no second copy on the way"
+    with path.open("rb") as held:  # the same blocks, after the name is gone
+        os.link(path, tmp_path / "second name")
+        store.destroy("a" * 32)
+        assert held.read() == b""
+    assert (tmp_path / "second name").read_bytes() == b""
+    path.write_bytes(template().to_bytes()[:100])  # a kill while it was written
+    assert store.get("a" * 32) is None
+
+
+def test_of_one_name_one_enrolment_is_open_and_the_tombstone_stays(tmp_path: Path) -> None:
+    engine = database.connect(tmp_path)
+    creators = Creators(engine)
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    one = Enrolment("1" * 32, "t", "ann", consent(), now, "me", "photos", 3, "0" * 64)
+    assert not creators.any("t")
+    creators.add(one)
+    with pytest.raises(CreatorExists):
+        creators.add(replace(one, id="2" * 32))
+    creators.add(replace(one, id="3" * 32, tenant="u"))  # another tenant's ann is another person
+    assert creators.last("t", "ann") == one
+    assert creators.last("u", "ann") != one
+    assert creators.last("v", "ann") is None
+    assert creators.any("t")
+    assert not creators.any("v")
+    ended = creators.end(one, at=now + DAY, by="you", why="left")
+    assert creators.last("t", "ann") == ended
+    creators.end(one, at=now + 2 * DAY, by="they", why="again")
+    assert creators.last("t", "ann") == ended, "what has ended stays as it ended"
+    again = replace(one, id="4" * 32, enrolled_at=now + 3 * DAY)
+    creators.add(again)
+    assert creators.of("t") == (ended, again)
+    assert creators.last("t", "ann") == again
+    engine.dispose()
+
+
+# --- Enrolling -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring.Application]:
+    home = tmp_path_factory.mktemp("creators") / "home"
+    with wiring.opened(settings.load(paths={"home": home}, **QUICK)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def ann(app: wiring.Application, tmp_path_factory: pytest.TempPathFactory) -> Enrolment:
+    folder = tmp_path_factory.mktemp("ann")
+    paths = [
+        photo(folder / f"{n}.{kind}", ANN, n) for n, kind in ((1, "jpg"), (2, "png"), (3, "webp"))
+    ]
+    return app.creators.enrol_photos(Named("ann", actor="desk"), paths, consent())
+
+
+def test_who_is_enrolled_is_listed_without_a_face(app: wiring.Application, ann: Enrolment) -> None:
+    assert (ann.faces, ann.source, ann.enrolled_by) == (3, "photos", "desk")
+    listed = dict(app.creators.all())
+    assert listed[ann] is Standing.VALID
+    with pytest.raises(CreatorExists, match="enrolled already"):
+        app.creators.enrol_photos(Named("ann"), [Path("never opened")], consent())
+
+
+def test_a_photo_is_shown_upright_whatever_its_camera_says(
+    app: wiring.Application, tmp_path: Path
+) -> None:
+    upright = Image.fromarray(read_photo(orl(), ANN, 1))
+    undo = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    sandbox = app.creators._workshop.sandbox
+    for orientation, how in undo.items():
+        stored = upright.transpose(how) if how is not None else upright
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        for kind in ("jpg", "png", "webp"):
+            path = tmp_path / f"{orientation}.{kind}"
+            stored.save(path, exif=exif)
+            shown = decode_photo(sandbox, path)
+            assert shown.shape == np.asarray(upright).shape
+            off = np.abs(shown.astype(int) - np.asarray(upright).astype(int)).mean()
+            assert off < 3, (orientation, kind, off)
+
+
+def test_large_photos_are_scaled_down_and_alpha_shows_black(
+    app: wiring.Application, tmp_path: Path
+) -> None:
+    sandbox = app.creators._workshop.sandbox
+    Image.new("RGB", (3000, 1500), (200, 30, 30)).save(tmp_path / "wide.jpg")
+    assert decode_photo(sandbox, tmp_path / "wide.jpg").shape == (512, 1024, 3)
+    Image.new("RGBA", (64, 48), (255, 255, 255, 0)).save(tmp_path / "clear.png")
+    assert decode_photo(sandbox, tmp_path / "clear.png").max() < 8
+
+
+def _blurred(path: Path) -> Path:
+    assert cv2.imwrite(str(path), cv2.GaussianBlur(read_photo(orl(), ANN, 4, scale=3), (0, 0), 8))
+    return path
+
+
+def _two(path: Path) -> Path:
+    assert cv2.imwrite(str(path), beside((ANN, 1), (BOB, 1)))
+    return path
+
+
+def _flat(path: Path) -> Path:
+    assert cv2.imwrite(str(path), np.full((300, 300, 3), 128, np.uint8))
+    return path
+
+
+def _bomb(path: Path) -> Path:
+    Image.new("1", (20_000, 20_000)).save(path)
+    return path
+
+
+TURNED = (26, 5)  # a person of the set, and the photo that looks furthest to the side
+REFUSED: list[tuple[str, Callable[[Path], object], type[FramegateError], str]] = [
+    ("two.jpg", _two, SeveralFaces, r"in two\.jpg: 2, one"),
+    ("none.jpg", _flat, NoFace, r"in none\.jpg"),
+    ("small.jpg", lambda at: photo(at, ANN, 1, scale=0.8), FaceTooSmall, r"\d+ px wide, .* 80 px"),
+    ("blur.jpg", _blurred, FaceBlurred, r"sharpness 0\.0\d\d, at least 0\.030"),
+    ("away.jpg", lambda at: photo(at, *TURNED), FaceTurned, r"turned by 0\.[23]\d, at most 0\.25"),
+    ("bob.jpg", lambda at: photo(at, BOB, 1), FacesDiffer, r"bob\.jpg .*likeness"),
+    ("words.jpg", lambda at: at.write_text("no photo " * 9), NotAPhoto, "no JPEG, PNG or WebP"),
+    ("empty.jpg", lambda at: at.touch(), EmptyInput, r"empty\.jpg"),
+    ("cut.jpg", lambda at: at.write_bytes(b"\xff\xd8\xff\xe0" + bytes(40)), Undecodable, "photo"),
+    ("bomb.png", _bomb, Undecodable, "more than 108 million pixels"),
+    ("gone.jpg", lambda at: at, InputVanished, r"gone\.jpg"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[each[0] for each in REFUSED])
+def test_what_nobody_can_be_enrolled_from_says_why(
+    app: wiring.Application,
+    tmp_path: Path,
+    case: tuple[str, Callable[[Path], object], type[FramegateError], str],
+) -> None:
+    name, make, error, said = case
+    good = [photo(tmp_path / f"good{n}.jpg", ANN, n) for n in (1, 2, 3)]
+    make(tmp_path / name)
+    with pytest.raises(error, match=said):
+        app.creators.enrol_photos(Named("new"), [*good, tmp_path / name], consent())
+    assert "new" not in {each.name for each, _ in app.creators.all()}
+
+
+def test_hostile_photos_are_refused_and_nothing_else_happens(
+    app: wiring.Application, tmp_path: Path
+) -> None:
+    """Damaged photos: an error of ours, or a picture; the sandbox holds either way."""
+    random = np.random.default_rng(5)
+    whole = {
+        kind: photo(tmp_path / f"whole.{kind}", ANN, 1, scale=1).read_bytes()
+        for kind in ("jpg", "png", "webp")
+    }
+    shown = refused = 0
+    for number in range(24):
+        kind = ("jpg", "png", "webp")[number % 3]
+        data = bytearray(whole[kind])
+        for at in random.integers(12, len(data), 1 + number):
+            data[at] = random.integers(256)
+        path = tmp_path / f"{number}.{kind}"
+        path.write_bytes(data[: len(data) - number * 20])
+        try:
+            shown += decode_photo(app.creators._workshop.sandbox, path).shape[2] == 3
+        except (Undecodable, NotAPhoto):
+            refused += 1
+    assert shown + refused == 24
+    assert refused, "not one was damaged enough"
+
+
+def test_enrolling_from_a_video(app: wiring.Application, tmp_path: Path) -> None:
+    alone = [(((BOB, n),), 0.6) for n in (1, 2, 4, 5)]
+    bob = Named("bob")
+    both = video(tmp_path / "both.mp4", [*alone, (((BOB, 1), (CAY, 1)), 1)])
+    with pytest.raises(SeveralFaces, match=r"in \d+ of \d+ frames"):
+        app.creators.enrol_video(bob, both, consent(), Silent())
+    nobody = video(tmp_path / "none.mp4", [((), 2)])
+    with pytest.raises(NoFace, match="frames were looked at"):
+        app.creators.enrol_video(bob, nobody, consent(), Silent())
+    swapped = video(tmp_path / "swap.mp4", [*alone, (((CAY, 1),), 0.6)])
+    with pytest.raises(FacesDiffer, match="unlike the others"):
+        app.creators.enrol_video(bob, swapped, consent(), Silent())
+    done = app.creators.enrol_video(bob, video(tmp_path / "bob.mp4", alone), consent(), Silent())
+    assert done.source == "video"
+    assert done.faces >= 3
+    other = video(tmp_path / "other.mp4", [(((BOB, 8),), 1), (((BOB, 9),), 1)])
+    assert app.creators.verify(bob, other, Silent())[1].outcome is Outcome.MATCH
+    app.creators.revoke(bob, "test over")
+
+
+def test_a_consent_must_be_whole_before_a_photo_is_opened(app: wiring.Application) -> None:
+    with pytest.raises(ConsentInvalid, match="has expired"):
+        app.creators.enrol_photos(Named("new"), [Path("never opened")], consent(days=-1))
+    for name in ("", "  ", "a\x00b", "x" * 200):
+        with pytest.raises(UsageInvalid):
+            Named(name)
+
+
+# --- Comparing -----------------------------------------------------------------------------------
+
+ALONE = [(((ANN, 7),), 2.0), (((ANN, 8),), 2.0)]
+SOMEONE = [(((CAY, 1),), 2.0), (((BOB, 2),), 2.0)]
+BESIDE = [(((ANN, 7), (CAY, 1)), 2.0), (((CAY, 2),), 2.0)]
+
+
+def test_one_creator_is_compared_with_the_faces_of_a_video(
+    app: wiring.Application, ann: Enrolment, tmp_path: Path
+) -> None:
+    def verify(name: str, plan: Plan, scale: float = 2) -> Verification:
+        path = video(tmp_path / name, plan, scale=scale)
+        enrolment, found = app.creators.verify(Named("ann"), path, Silent())
+        assert enrolment.id == ann.id
+        return found
+
+    alone = verify("alone.mp4", ALONE)
+    assert alone.outcome is Outcome.MATCH
+    assert alone.matched_share == 1
+    assert alone.others_most == 0
+    assert alone.median is not None
+    assert alone.median > alone.threshold
+
+    someone = verify("someone.mp4", SOMEONE)
+    assert someone.outcome is Outcome.SOMEONE_ELSE
+    assert someone.matched_share == 0
+    assert someone.best is not None
+    assert someone.best < someone.threshold
+
+    both = verify("beside.mp4", BESIDE)
+    assert both.outcome is Outcome.MATCH
+    assert both.matched_share == pytest.approx(0.5, abs=0.2)
+    assert both.others_most == 1
+    assert both.others_looks == both.looks
+
+    assert verify("nobody.mp4", [((), 2.0)]).outcome is Outcome.NO_FACE
+    small = verify("small.mp4", [(((ANN, 7),), 2.0)], scale=0.4)
+    assert small.outcome is Outcome.TOO_SMALL
+    assert small.looks_with_faces
+    assert small.matched_share is None
+
+
+def test_nobody_is_compared_who_is_not_enrolled(app: wiring.Application, tmp_path: Path) -> None:
+    with pytest.raises(CreatorUnknown, match="eve is not enrolled"):
+        app.creators.verify(Named("eve"), tmp_path / "never opened.mp4", Silent())
+    with pytest.raises(CreatorUnknown, match="ann is not enrolled"):
+        app.creators.verify(Named("ann", tenant="u"), tmp_path / "never opened.mp4", Silent())
+    with pytest.raises(CreatorUnknown):
+        app.creators.revoke(Named("eve"), "")
+
+
+# --- Forgetting ----------------------------------------------------------------------------------
+
+
+def _holders(folder: Path, secret: bytes) -> set[str]:
+    """Names of files below that hold any eighth of these bytes."""
+    parts = [secret[at : at + len(secret) // 8] for at in range(0, len(secret), len(secret) // 8)]
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and any(part in path.read_bytes() for part in parts)
+    }
+
+
+def test_revoking_leaves_no_byte_of_the_template_anywhere(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with wiring.opened(settings.load(paths={"home": home}, **QUICK)) as app:
+        paths = [photo(tmp_path / f"{n}.jpg", CAY, n) for n in (1, 2)]
+        done = app.creators.enrol_photos(Named("cay", actor="desk"), paths, consent())
+        secret = (home / "templates" / done.id).read_bytes()
+        assert len(secret) == 512
+        # the database and its journals have the record and not one byte of the face
+        assert _holders(home, secret) == {f"templates/{done.id}"}
+        assert _holders(home, done.id.encode()), "the record can be found so"
+        ended = app.creators.revoke(Named("cay", actor="desk"), "asked to")
+        assert _holders(home, secret) == set()
+        assert app.creators.all() == ((ended, Standing.REVOKED),)
+        with pytest.raises(CreatorUnknown, match="asked to"):
+            app.creators.verify(Named("cay"), paths[0], Silent())
+        with pytest.raises(CreatorUnknown, match="asked to"):
+            app.creators.revoke(Named("cay"), "once more")
+        again = app.creators.enrol_photos(Named("cay"), paths, consent())
+        assert [each.id for each, _ in app.creators.all()] == [done.id, again.id]
+    assert _holders(home, secret) == {f"templates/{again.id}"}, "the same photos, enrolled anew"
+
+
+def test_an_expired_consent_ends_comparing_and_destroys_the_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = settings.load(paths={"home": tmp_path / "home"}, **QUICK)
+    path = photo(tmp_path / "1.jpg", BOB, 1)
+    with wiring.opened(found) as app:
+        done = app.creators.enrol_photos(Named("bob"), [path], consent(days=2))
+    later = datetime.now(UTC) + 3 * DAY
+    monkeypatch.setattr(wiring, "now", lambda: later)
+    kept = tmp_path / "home" / "templates" / done.id
+    secret = kept.read_bytes()
+    with wiring.opened(found) as app:
+        with pytest.raises(ConsentInvalid, match="bob cannot be compared"):
+            app.creators.verify(Named("bob"), path, Silent())
+        assert not kept.exists()
+        assert _holders(tmp_path / "home", secret) == set()
+        assert dict(app.creators.all()) == {done: Standing.EXPIRED}
+        fresh = replace(consent(), at=later - DAY, expires=later + DAY)
+        again = app.creators.enrol_photos(Named("bob"), [path], fresh)
+        assert {each.name: standing for each, standing in app.creators.all()} == {
+            "bob": Standing.VALID
+        }
+        assert app.creators.all()[0][0].ended_why == "the consent expired; enrolled anew"
+        # what a kill left behind goes at the next occasion
+        (kept.parent / ("f" * 32)).write_bytes(secret)
+        app.creators.sweep()
+        assert {each.name for each in kept.parent.iterdir()} == {again.id}
+
+
+# --- In the main job -----------------------------------------------------------------------------
+
+
+def _policy(tmp_path: Path) -> Path:
+    path = tmp_path / "asks.toml"
+    path.write_text(ASKS)
+    return path
+
+
+def test_screening_tells_every_outcome_apart(
+    app: wiring.Application, ann: Enrolment, tmp_path: Path
+) -> None:
+    policy = _policy(tmp_path)
+    clip = video(tmp_path / "clip.mp4", [(((ANN, 7),), 2.0)])
+
+    def look(name: str, path: Path = clip, *, report: bool = False) -> ScreenResult:
+        options = wiring.process_options(
+            app.settings,
+            output=tmp_path / "out",
+            policy=policy,
+            details=AssetDetails(creator=name),
+        )
+        return app.single.screen(path, options, Silent(), report=report)
+
+    match = look("ann", report=True)
+    assert match.screening.identity is not None
+    assert match.screening.identity.outcome is Outcome.MATCH
+    assert match.verdict.action is Action.ALLOW
+    assert ("identity", match.screening.coverage.frames_sampled) in {
+        (level.level, level.frames) for level in match.screening.coverage.levels
+    }
+    assert match.output is not None
+    page = (match.output / "report.html").read_text()
+    assert "“ann” is in the video" in page
+    assert "no proof of liveness" in page
+    told = json.loads((match.output / "report.json").read_text())["screening"]["identity"]
+    assert told["outcome"] == "match"
+    assert told["matched_share"] == 1
+    secret = (app.settings.home / "templates" / ann.id).read_bytes()
+    assert _holders(match.output, secret) == set()
+    written = "".join(path.read_text() for path in match.output.glob("*.json"))
+    numbers = np.frombuffer(secret, "<f4")
+    assert not any(f"{value:.4f}" in written for value in numbers), "not as digits either"
+
+    someone = look("ann", video(tmp_path / "cay.mp4", [(((CAY, 1),), 2.0)]), report=True)
+    assert someone.verdict.action is Action.REVIEW
+    assert [reason.rule for reason in someone.verdict.reasons] == ["not-the-creator"]
+    assert someone.output is not None
+    assert "no face matches “ann”" in (someone.output / "report.html").read_text()
+
+    nobody = look("ann", video(tmp_path / "none.mp4", [((), 2.0)]))
+    assert [reason.rule for reason in nobody.verdict.reasons] == ["creator-not-seen"]
+    assert nobody.screening.identity is not None
+    assert nobody.screening.identity.outcome is Outcome.NO_FACE
+
+    eve = look("eve")
+    assert eve.screening.identity is not None
+    assert eve.screening.identity.outcome is Outcome.NOT_ENROLLED
+    (run,) = (each for each in eve.screening.runs if each.analyser == "creator.sface")
+    assert (run.status, run.reason) == (Status.UNAVAILABLE, "the named creator is not enrolled")
+    assert "identity.unchecked.not-enrolled" in {each.label for each in eve.screening.findings}
+    assert [reason.rule for reason in eve.verdict.reasons] == ["framegate.required.creator.sface"]
+
+    unnamed = look("")
+    assert unnamed.screening.identity is None
+    (run,) = (each for each in unnamed.screening.runs if each.analyser == "creator.sface")
+    assert (run.status, run.reason) == (Status.NOT_RUN, "no creator was named")
+    assert unnamed.verdict.action is Action.REVIEW, "the policy requires the comparison"
+
+
+def test_where_nobody_is_enrolled_a_creator_is_only_a_word(tmp_path: Path) -> None:
+    found = settings.load(paths={"home": tmp_path / "home"}, **QUICK)
+    clip = video(tmp_path / "clip.mp4", [(((ANN, 7),), 1.0)])
+    with wiring.opened(found) as app:
+        options = wiring.process_options(found, details=AssetDetails(creator="ann"))
+        looked = app.single.screen(clip, options, Silent(), report=False)
+    assert looked.screening.identity is None
+    assert "creator.sface" not in {run.analyser for run in looked.screening.runs}
+    assert not (tmp_path / "home" / "templates").exists()
+
+
+def test_process_compares_publishes_and_looks_anew_when_the_enrolment_ends(
+    tmp_path: Path,
+) -> None:
+    found = settings.load(paths={"home": tmp_path / "home"}, **QUICK)
+    clip = video(tmp_path / "clip.mp4", [(((ANN, 7),), 1.0), (((ANN, 8),), 1.0)])
+    with wiring.opened(found) as app:
+        paths = [photo(tmp_path / f"{n}.jpg", ANN, n) for n in (1, 2)]
+        app.creators.enrol_photos(Named("ann"), paths, consent())
+
+        def process(title: str = "") -> tuple[ProcessResult, Ended]:
+            options = wiring.process_options(
+                found,
+                output=tmp_path / "out",
+                policy=_policy(tmp_path),
+                max_short_side=180,
+                details=AssetDetails(creator="ann", title=title),
+            )
+            (result,) = app.processing.process(
+                [clip], options, lambda *_: Silent(), lambda _result: None
+            )
+            assert result.error is None, result.error
+            assert result.outcome is not None
+            return result, result.outcome
+
+        first, outcome = process()
+        assert outcome.status is Ending.PUBLISHED
+        report = json.loads((Path(outcome.output) / "report.json").read_text())
+        assert report["screening"]["identity"]["outcome"] == "match"
+        again, _ = process(title="another title")
+        assert again.renewed, "what is said of the video needs no other look"
+        app.creators.revoke(Named("ann"), "asked to")
+        after, outcome = process(title="another title")
+        assert not after.already_done, "a look holds for one enrolment"
+        assert outcome.status is Ending.REVIEW
+        report = json.loads((Path(outcome.output) / "report.json").read_text())
+        assert report["screening"]["identity"]["outcome"] == "revoked"
+        assert not first.already_done
+
+
+# --- The command ---------------------------------------------------------------------------------
+
+
+def test_the_command_enrols_verifies_lists_and_revokes(tmp_path: Path) -> None:
+    env = {**os.environ, "FRAMEGATE_HOME": str(tmp_path / "home")}
+
+    def run(*words: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "framegate", "creators", *words],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    photos = [str(photo(tmp_path / f"{n}.jpg", ANN, n)) for n in (1, 2, 3)]
+    agreed = ("--consent", "form 12", "--purpose", "uploads", "--expires", "2099-12-31")
+    code, _, error = run("enrol", "ann", *photos)
+    assert code == 2
+    assert "--consent" in error
+    code, out, _ = run("enrol", "ann", *photos, *agreed, "--json")
+    assert code == 0
+    enrolment = json.loads(out)["enrolment"]
+    assert enrolment["consent"]["expires"].startswith("2100-01-01")
+    clip = video(tmp_path / "clip.mp4", [(((ANN, 7),), 1.5)])
+    other = video(tmp_path / "other.mp4", [(((BOB, 7),), 1.5)])
+    code, out, _ = run("verify", "ann", str(clip), "--json", "--progress", "none")
+    assert code == 0
+    assert json.loads(out)["verification"]["outcome"] == "match"
+    code, out, _ = run("verify", "ann", str(other), "--progress", "none")
+    assert code == 5
+    assert "no face matches “ann”" in out
+    code, out, _ = run("list", "--json")
+    listed = json.loads(out)["creators"]
+    assert [(each["name"], each["standing"]) for each in listed] == [("ann", "valid")]
+    secret = (tmp_path / "home" / "templates" / enrolment["id"]).read_bytes()
+    assert f"{np.frombuffer(secret, '<f4')[0]:.4f}" not in out
+    code, out, _ = run("revoke", "ann", "--reason", "asked to")
+    assert code == 0
+    assert "destroyed" in out
+    code, _, error = run("verify", "ann", str(clip))
+    assert code == 66
+    assert "error[creator.unknown]" in error
+    assert "asked to" in error
+    assert _holders(tmp_path, secret) == set()
+    assert "revoked" in run("list")[1]
