@@ -35,7 +35,7 @@ type Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
 def read_photo(sandbox: MediaSandbox, path: Path, reader: FaceReader) -> Candidate:
     """The one face of a photo.
 
-    Raises what decoding raises (`NotAPhoto`, `EmptyInput`, `InputTooLarge` (in bytes), `InputVanished`,
+    Raises what decoding raises (`NotAPhoto`, `EmptyInput`, `InputTooLarge`, `InputVanished`,
     `Undecodable`, `MediaLimit`, `MediaCrash`) and what `only_face` raises.
     """
     pixels = decode_photo(sandbox, path)
