@@ -333,9 +333,9 @@ def test_seconds_are_named_and_ratios_stay_exact(full: ReportInput) -> None:
 
 
 def test_every_exact_number_that_is_named_as_seconds_is_a_time() -> None:
-    """A new ratio belongs into `RATIOS`, or it would be told as seconds; a new time, into this list."""
+    """A new ratio belongs into `RATIOS`, or it is told as seconds; a new time, into this list."""
     schema = schemas()["report.schema.json"]
-    exact = {name for name in re.findall(r'"(\w+)_s": \{\s+"(?:type": "number"|anyOf)', schema)}
+    exact = set(re.findall(r'"(\w+)_s": \{\s+"(?:type": "number"|anyOf)', schema))
     assert exact == {
         *("start", "end", "time", "duration_claimed", "duration_measured"),
         *("shortest_interval", "longest_interval", "face_time"),
