@@ -28,6 +28,9 @@
     ├── SidecarInvalid          sidecar.invalid
     ├── HashListInvalid         hashlist.invalid
     ├── AssetUnknown            asset.unknown
+    ├── PolicyUnknown           policy.unknown         the policy of a past verdict is not kept
+    ├── ScreeningGone           screening.gone         what was found is no longer kept
+    ├── NothingToState          statement.none         the decision restricts nothing
     ├── CaseNotOpen             case.not_open          the asset is not waiting for a person
     ├── AlreadyRunning          job.running            another process is at the same work
     ├── Stopped                 job.stopped            Ctrl-C or a shutdown ended the work early
@@ -298,6 +301,29 @@ class AssetUnknown(FramegateError):
     code = "asset.unknown"
     exit_code = 66
     default_todo = "`framegate review` without an ID lists what waits"
+
+
+class PolicyUnknown(FramegateError):
+    """The policy that a past verdict names is not kept in this data folder."""
+
+    code = "policy.unknown"
+    exit_code = 66
+    default_todo = "Name its file with --policy"
+
+
+class ScreeningGone(FramegateError):
+    """What was found in a video is no longer kept, so it cannot be decided anew."""
+
+    code = "screening.gone"
+    exit_code = 66
+    default_todo = "Process the video again; `[retention] days` says how long it is kept"
+
+
+class NothingToState(FramegateError):
+    """The decision restricts nothing, or is not made yet: there is nothing to give reasons for."""
+
+    code = "statement.none"
+    exit_code = 65
 
 
 class CaseNotOpen(FramegateError):

@@ -40,6 +40,7 @@ from framegate.models.vision.protocol import Vision
 from framegate.security.sandbox.host import ForkServer
 from framegate.security.ulimits import require_room
 from framegate.services.creators import CreatorCare
+from framegate.services.policies import Policies
 from framegate.services.processing import Processing
 from framegate.services.retention import Retention
 from framegate.services.reviews import Reviews
@@ -62,6 +63,7 @@ class Application:
     settings: Settings
     processing: Processing
     reviews: Reviews
+    policies: Policies
     creators: CreatorCare
     single: SingleSteps
 
@@ -115,6 +117,7 @@ def opened(settings: Settings) -> Iterator[Application]:
             settings=settings,
             processing=Processing(workshop, runner, retention, stop),
             reviews=Reviews(workshop, runner),
+            policies=Policies(workshop),
             creators=CreatorCare(workshop),
             single=SingleSteps(workshop),
         )

@@ -88,6 +88,12 @@ class Works:
             (works.c.status == WorkStatus.REVIEW.value) & works.c.asset_id.in_(theirs)
         )
 
+    def ended(self, tenant: str) -> tuple[Work, ...]:
+        """The tenant's works that have a result, last changed first."""
+        theirs = sa.select(assets.c.id).where(assets.c.tenant == tenant)
+        found = self._where(works.c.asset_id.in_(theirs))
+        return tuple(work for work in found if work.outcome is not None)
+
     def wanted(self, since: datetime, asset_id: str | None = None) -> frozenset[tuple[str, str]]:
         """Asset and options key of each work whose folder is still needed: a person is to decide
         on it, or it was begun or ended after ``since``. Of one asset, or of all.

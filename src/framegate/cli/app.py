@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from framegate import __version__
-from framegate.cli import creators, doctor, models, process, review, steps
+from framegate.cli import creators, doctor, models, policy, process, review, steps
 from framegate.cli.answer import answering
 from framegate.cli.exits import Exit
 from framegate.cli.grouped import grouped
@@ -56,6 +56,7 @@ app.command("encode", cls=Command)(grouped(steps.encode))
 app.command("review", cls=Command)(review.review)
 app.add_typer(creators.app, name="creators")
 app.add_typer(models.app, name="models")
+app.add_typer(policy.app, name="policy")
 app.command("doctor", cls=Command)(doctor.doctor)
 
 

@@ -22,7 +22,8 @@ class Exit(IntEnum):
 
 MEANINGS: dict[int, str] = {
     Exit.OK: "Every file was allowed (or restricted) and published.",
-    Exit.SOME_FAILED: "Several files: at least one ended with an error; the others were handled.",
+    Exit.SOME_FAILED: "Several files: at least one ended with an error; the others were handled. "
+    "`framegate policy diff --exit-code`: a verdict would change.",
     Exit.USAGE: "The command line cannot be used.",
     Exit.BLOCKED: "The verdict is block: nothing was encoded or published.",
     Exit.REVIEW: "The verdict is review: encoded, nothing published; `framegate review` goes on.",

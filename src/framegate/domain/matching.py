@@ -110,8 +110,8 @@ def match(rule: Rule, evidence: Evidence) -> Match:
     """Weigh every condition of a rule."""
     return Match(
         rule,
-        tuple(_weigh(one, evidence) for one in rule.needs),
-        tuple(_weigh(one, evidence) for one in rule.any),
+        tuple(weigh(one, evidence) for one in rule.needs),
+        tuple(weigh(one, evidence) for one in rule.any),
     )
 
 
@@ -119,7 +119,8 @@ def _joined(of: Match, holds: Callable[[Weighed], bool]) -> bool:
     return all(map(holds, of.all)) and (not of.any or any(map(holds, of.any)))
 
 
-def _weigh(condition: Condition, evidence: Evidence) -> Weighed:
+def weigh(condition: Condition, evidence: Evidence) -> Weighed:
+    """One condition against the evidence."""
     exact = evidence.exact
     seen = [f for f in evidence.findings if covers(condition.label, f.label)]
     over = [f for f in seen if f.analyser in exact or _at_least(f, condition.threshold)]

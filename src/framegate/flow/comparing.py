@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -75,11 +76,16 @@ def look_again(
 
 def read_screening(run: Run, screened: Screened) -> Screening:
     """All that was found, with what a second look added. Raises `WorkLost`."""
-    content = read_hashed(run.context.work / SCREENING, screened.sha256)
+    return stored_screening(run.context.work, screened)
+
+
+def stored_screening(folder: Path, screened: Screened) -> Screening:
+    """As `read_screening`, of the work area ``folder`` of a work that may long have ended."""
+    content = read_hashed(folder / SCREENING, screened.sha256)
     screening = load(Screening, json.loads(content))
     if not screened.supplement_sha256:
         return screening
-    more = read_hashed(run.context.work / SUPPLEMENT, screened.supplement_sha256)
+    more = read_hashed(folder / SUPPLEMENT, screened.supplement_sha256)
     return extended(screening, load(Supplement, json.loads(more)))
 
 

@@ -70,6 +70,7 @@ class Processing:
         """
         wish = read_wish(options, self._workshop.default_policy)
         self._workshop.data.require_writable(Path(options.output))
+        self._workshop.data.keep_policy(wish.policy_bytes)
         self._retention.sweep()
         found = list(find_videos(paths))
         telling = threading.Lock()

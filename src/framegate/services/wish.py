@@ -31,6 +31,7 @@ class Wish:
     policy: Policy
     lists: tuple[HashList, ...]
     key: str
+    policy_bytes: bytes = b""
 
 
 def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
@@ -41,7 +42,8 @@ def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
     if preset is not None and preset not in known:
         codec = options.encode.codec.value
         raise SettingsInvalid(f"{codec} has no preset {preset!r}", f"known are {', '.join(known)}")
-    policy = read_policy(options.policy, default_policy)
+    content, name = read_policy_bytes(options.policy, default_policy)
+    policy = load_policy(content, name)
     lists = tuple(each for path in options.hashlists for each in hashlists.load(Path(path)))
     said = {
         "options": dump(replace(options, details=AssetDetails())),
@@ -52,13 +54,18 @@ def read_wish(options: ProcessOptions, default_policy: bytes) -> Wish:
         ],
     }
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    return Wish(options, policy, lists, digest[:KEY_DIGITS])
+    return Wish(options, policy, lists, digest[:KEY_DIGITS], content)
 
 
 def read_policy(path: str | None, default: bytes) -> Policy:
     """The policy at a path, or else the default one. Raises `PolicyInvalid`."""
+    return load_policy(*read_policy_bytes(path, default))
+
+
+def read_policy_bytes(path: str | None, default: bytes) -> tuple[bytes, str]:
+    """The content of a policy file, at most one byte more than a policy may have, and its name."""
     if path is None:
-        return load_policy(default, "the default policy")
+        return default, "the default policy"
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe never ends, nor does a device
             raise PolicyInvalid(f"{path} cannot be read", "it is not a file")
@@ -66,4 +73,4 @@ def read_policy(path: str | None, default: bytes) -> Policy:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise PolicyInvalid(f"{path} cannot be read", error.strerror or "") from error
-    return load_policy(content, Path(path).name)
+    return content, Path(path).name

@@ -23,19 +23,22 @@ class WorkLost(Exception):
 
 
 class DataFolder:
-    """``<home>/work/<asset id>-<options key>/`` and ``<home>/leases/``, private to the user."""
+    """The folders ``work/<asset id>-<options key>/``, ``policies/`` and ``leases/``, private to the
+    user.
+    """
 
     def __init__(self, home: Path, *, min_free_bytes: int = 0) -> None:
         """Creates what is missing; raises `OutputNotWritable` or `DiskFull`."""
         self.home = home
         self.leases = home / "leases"
         self._work = home / "work"
+        self._policies = home / "policies"
         self._min_free_bytes = min_free_bytes
         _require_text(home)
         with atomic.writing(f"the data folder {home}"):
             # a folder that was there before keeps its mode: it may be anybody's, even /tmp
             atomic.make_folder(home, mode=0o700)
-            for folder in (self.leases, self._work):
+            for folder in (self.leases, self._work, self._policies):
                 atomic.make_folder(folder, mode=0o700)
                 folder.chmod(0o700)
 
@@ -64,6 +67,21 @@ class DataFolder:
             (self._folder(asset_id, options_key) / IMPRINTS).unlink(missing_ok=True)
         for name in SCRATCH if keep_samples else (*SCRATCH, SAMPLES):
             shutil.rmtree(self._folder(asset_id, options_key) / name, ignore_errors=True)
+
+    def keep_policy(self, content: bytes) -> None:
+        """Keep a policy's bytes by their SHA-256: a verdict names them, and can be made again."""
+        path = self._policies / f"{hashlib.sha256(content).hexdigest()}.toml"
+        if not path.exists():
+            with atomic.writing(f"the policy {path.name}"):
+                atomic.write_bytes(path, content)
+
+    def policy(self, sha256: str) -> bytes:
+        """The bytes of a policy that was kept. Raises `WorkLost`."""
+        return read_hashed(self._policies / f"{sha256}.toml", sha256)
+
+    def kept(self, asset_id: str, options_key: str) -> Path:
+        """Where the work area of an asset lies, or lay: only to read what is kept there."""
+        return self._folder(asset_id, options_key)
 
     def works(self) -> Iterator[tuple[str, str]]:
         """Asset ID and options key of each work folder."""
