@@ -90,6 +90,23 @@ def test_windows_read_from_the_top_of_the_screen() -> None:
     assert screen(*made) == "top\nmiddle\nleft\nbottom"
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((0, 0x80 | 90, 20), (0, 70, 20)),  # in per cent: 67.5 steps
+        ((6, 70, 20), (0, 60, 20)),  # by its lower edge
+        ((3, 60, 20), (0, 55, 20)),  # by its middle
+        ((2, 10, 110), (0, 10, 20)),  # by its right edge
+    ],
+)
+def test_a_window_stands_where_its_anchor_says(
+    first: tuple[int, int, int], second: tuple[int, int, int]
+) -> None:
+    made = dtvcc.define(0, 4, 20, visible=True, anchor=second) + b"second"
+    made += dtvcc.define(1, 4, 20, visible=True, anchor=first) + b"first"
+    assert screen(made) == "first\nsecond"
+
+
 def test_windows_shown_one_after_the_other_are_two_cues() -> None:
     first = dtvcc.pop_on(["FIRST"]) + dtvcc.pop_on(["SECOND"], window=1) + dtvcc.display(0)
     found = cues(first, dtvcc.display(1), every=15)
@@ -100,6 +117,7 @@ def test_windows_shown_one_after_the_other_are_two_cues() -> None:
     ("commands", "said"),
     [
         (dtvcc.text("typo") + dtvcc.BACKSPACE + dtvcc.text("e"), "type"),
+        (dtvcc.text("ab") + dtvcc.BACKSPACE, "a"),
         (dtvcc.text("gone") + dtvcc.FORM_FEED + dtvcc.text("new"), "new"),
         (dtvcc.text("one") + dtvcc.CARRIAGE_RETURN + dtvcc.text("two"), "one\ntwo"),
         (dtvcc.text("one") + dtvcc.CLEAR_LINE + dtvcc.text("1"), "1"),
@@ -194,6 +212,24 @@ def test_unlocked_windows_grow_and_locked_ones_keep_their_edge() -> None:
         assert screen(window, dtvcc.text(wide)) == (said if not locked else wide[:7] + wide[-1])
 
 
+def test_an_unlocked_window_has_the_rows_that_are_written() -> None:
+    said = b"one" + dtvcc.pen_location(2, 0) + b"three"
+    for locked, wanted in ((False, "one\nthree"), (True, "three")):
+        assert screen(dtvcc.define(0, 1, 8, visible=True, locked=locked), said) == wanted
+
+
+def test_a_window_that_prints_leftwards_begins_at_its_right() -> None:
+    start = dtvcc.define(0, 1, 20, visible=True) + dtvcc.window_attributes(Print.RIGHT_TO_LEFT)
+    assert screen(start, dtvcc.text("שלום")) == "שלום"
+
+
+def test_the_seventh_style_prints_downwards_until_another_one_is_said() -> None:
+    ticker = dtvcc.define(0, 2, 20, visible=True, style=7)
+    assert screen(ticker, b"abc") == "ac"  # two rows: the last letter stands over the one before
+    assert screen(ticker, dtvcc.define(0, 2, 20, visible=True, style=0), b"abc") == "ac"
+    assert screen(ticker, dtvcc.define(0, 2, 20, visible=True, style=1), b"abc") == "abc"
+
+
 def test_a_delay_holds_what_follows() -> None:
     held = dtvcc.text("now") + dtvcc.delay(15) + dtvcc.FORM_FEED + dtvcc.text("then")
     found = cues(SHOWN, held, None, None, None)
@@ -267,6 +303,14 @@ def test_codes_may_be_divided_between_blocks_unless_something_is_lost() -> None:
         assert [cue.text for _, cue in decoded([first + second])] == [said]
 
 
+def test_a_code_does_not_go_on_behind_a_packet_that_was_cut() -> None:
+    writer = dtvcc.Writer()
+    begun = writer.packet(dtvcc.block(1, SHOWN + b"A\x10"))
+    cut = writer.packet(dtvcc.block(1, b"\x25 and more"))[:-3]
+    after = writer.packet(dtvcc.block(1, b"%B"))
+    assert [cue.text for _, cue in decoded([begun + cut + after])] == ["A%B"]
+
+
 def test_lost_and_cut_packets_are_counted_and_what_follows_is_read() -> None:
     writer, services = dtvcc.Writer(), Services()
     whole = writer.say(1, SHOWN, b"first ")
@@ -292,7 +336,7 @@ def test_writers_that_do_not_count_lose_nothing() -> None:
     "data",
     [
         b"\x00" + dtvcc.block(1, SHOWN + b"x"),  # behind the null block
-        b"\xe1\x03x",  # an extended number below 7
+        bytes((0xE0 | len(SHOWN) + 1, 3)) + SHOWN + b"x",  # an extended number below 7
         b"\x3f" + SHOWN + b"x",  # longer than the packet
         b"\xe5",
         b"\x20" + dtvcc.block(1, SHOWN + b"x"),  # of no bytes

@@ -79,7 +79,7 @@ class Service:
     """One caption service. Times are those of pictures, in order."""
 
     _windows: dict[int, Window] = field(default_factory=dict)
-    _current: int | None = None
+    _current: int = 0
     _held: bytes = b""  # the start of a code, or all that waits for a delay to end
     _until: Fraction | None = None  # the end of that delay
     _heard: Fraction = Fraction(0)  # the last byte
@@ -176,7 +176,7 @@ class Service:
         if _CW0 <= first < _DF0 + WINDOWS:
             self._command(first, code[1:], at)
             return
-        window = self._windows.get(self._current) if self._current is not None else None
+        window = self._windows.get(self._current)
         if window is None:
             return
         if first == _BS:
@@ -234,7 +234,6 @@ class Service:
                 window.clear()
             elif code == _DLW:
                 del self._windows[number]
-                self._current = None if self._current == number else self._current
             else:
                 window.visible = code == _DSW or (code == _TGW and not was)
                 self._switched |= window.visible != was and bool(window.cells)

@@ -140,7 +140,7 @@ class Window:
             found.setdefault(line, {})[at] = said
         back = self.printing in (Direction.LEFT, Direction.UP)
         # columns of text: the newest is where scrolling takes its lines from
-        leftwards = not along and self._scroll() is Direction.RIGHT
+        leftwards = self._scroll() is Direction.RIGHT
         texts = []
         for _, cells in sorted(found.items(), reverse=leftwards):
             order = range(min(cells), max(cells) + 1)
