@@ -68,13 +68,13 @@ version = "1"
 required = ["creator.sface"]
 [[rules]]
 id = "not-the-creator"
-label = "identity.mismatch"
+label = "creator.mismatch"
 threshold = 0.8
 action = "review"
 reason = "The video shows other people than its creator."
 [[rules]]
 id = "creator-not-seen"
-label = "identity.unseen"
+label = "creator.unverified"
 threshold = 1
 action = "review"
 reason = "The creator was not seen."
@@ -503,7 +503,7 @@ def test_screening_tells_every_outcome_apart(
     assert eve.screening.identity.outcome is Outcome.NOT_ENROLLED
     (run,) = (each for each in eve.screening.runs if each.analyser == "creator.sface")
     assert (run.status, run.reason) == (Status.UNAVAILABLE, "the named creator is not enrolled")
-    assert "identity.unchecked.not-enrolled" in {each.label for each in eve.screening.findings}
+    assert "creator.unverified.not-enrolled" in {each.label for each in eve.screening.findings}
     assert [reason.rule for reason in eve.verdict.reasons] == ["framegate.required.creator.sface"]
 
     unnamed = look("")

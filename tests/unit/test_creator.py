@@ -14,6 +14,7 @@ import pytest
 from framegate.domain.creator import (
     COMPARE,
     ENROL,
+    LABELS,
     UNCHECKED,
     UNSEEN,
     Candidate,
@@ -33,6 +34,7 @@ from framegate.domain.creator import (
     of_video,
     only_face,
 )
+from framegate.domain.taxonomy import shipped
 from framegate.errors import (
     ConsentInvalid,
     FaceBlurred,
@@ -197,12 +199,22 @@ def test_findings_are_facts_that_a_policy_can_name() -> None:
         return {each.label: each.raw_score for each in findings_of(found)}
 
     part = judge([look(0, 0.9), look(1, 0.1), look(2, 0.1), look(3, 0.1)])
-    assert labels(part) == {"identity.match": 0.25, "identity.mismatch": 0.75}
-    assert labels(judge([look(0, 0.9), look(1, 0.9)])) == {"identity.match": 1.0}
-    assert labels(judge([look(0, 0.1)])) == {"identity.mismatch": 1.0}
-    assert labels(judge([look(0)])) == {"identity.unseen.no-face": 1.0}
-    assert labels(Verification(Outcome.REVOKED)) == {"identity.unchecked.revoked": 1.0}
+    assert labels(part) == {"creator.match": 0.25, "creator.mismatch": 0.75}
+    assert labels(judge([look(0, 0.9), look(1, 0.9)])) == {"creator.match": 1.0}
+    assert labels(judge([look(0, 0.1)])) == {"creator.mismatch": 1.0}
+    assert labels(judge([look(0)])) == {"creator.unverified.no-face": 1.0}
+    assert labels(Verification(Outcome.REVOKED)) == {"creator.unverified.revoked": 1.0}
     assert len({*UNSEEN, *UNCHECKED, Outcome.MATCH, Outcome.SOMEONE_ELSE}) == len(Outcome)
+
+
+def test_every_label_is_in_the_taxonomy() -> None:
+    every = [
+        *(Verification(outcome) for outcome in UNSEEN | UNCHECKED),
+        judge([look(0, 0.9), look(1, 0.1)]),
+    ]
+    emitted = {finding.label for found in every for finding in findings_of(found)}
+    assert len(emitted) == len(Outcome)
+    assert not [label for label in emitted | {*LABELS} if shipped().get(label) is None]
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

