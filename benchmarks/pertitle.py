@@ -15,7 +15,9 @@ much comes from choosing sizes and CRFs alone.
 
 **Sources.** Clips with more than one rung as they are; the small ones scaled up to 1920 wide
 ("soft"; ten seconds at most), as much of what is uploaded was. Those with one rung have no curve:
-told are its numbers. Some are not fetched by `make`, and count where they lie in ``.clips/``.
+told are its numbers. All are fitted, also those so short that framegate itself leaves them the
+fixed ladder for what trials cost: they stand for longer videos of their kind. Some are not fetched
+by `make`, and count where they lie in ``.clips/``.
 """
 
 from __future__ import annotations
@@ -150,7 +152,7 @@ def compare(clip: Path, work: Path, *, soft: bool) -> dict[str, Any]:
         plans, cpu, tracks = {}, {}, {}
         for way, mode in ((FIXED, LadderMode.FIXED), (FITTED, LadderMode.PER_TITLE)):
             before = process_time()
-            plans[way] = trial.make_plan(context, fd, facts, EncodeOptions(ladder=mode))
+            plans[way] = trial.make_plan(context, fd, facts, EncodeOptions(ladder=mode), shortest=0)
             cpu[f"{way}, plan"] = process_time() - before
             tracks[way] = encoded(context, fd, facts, plans[way])
             cpu[way] = process_time() - before

@@ -1,8 +1,6 @@
 """Trial encodes of real clips in the real sandbox, and the plans that come of them."""
 
-import os
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -37,11 +35,17 @@ def facts(clips: Path) -> MediaFacts:
 
 
 def planned(
-    sandbox: ForkServer | InProcessSandbox, clip: Path, work: Path, options: EncodeOptions
+    sandbox: ForkServer | InProcessSandbox,
+    clip: Path,
+    work: Path,
+    options: EncodeOptions,
+    shortest: int = trial.LEAST_FOR_TRIALS,
 ) -> EncodePlan:
     context = replace(tracks.context(work), sandbox=sandbox)
     with clip.open("rb") as source:
-        return trial.make_plan(context, source.fileno(), footage.facts_of(clip), options)
+        return trial.make_plan(
+            context, source.fileno(), footage.facts_of(clip), options, shortest=shortest
+        )
 
 
 @pytest.mark.parametrize("kind", list(VideoCodec))
@@ -102,13 +106,31 @@ def test_a_moment_is_not_tried(tmp_path: Path) -> None:
     footage.write(clip, [footage.grey(footage.numbered(n, 64, 36)) for n in range(20)])
     plan = planned(InProcessSandbox(), clip, tmp_path, EncodeOptions())
     assert plan.title is not None
-    assert "too short" in plan.title.skipped
+    assert "a quarter of encoding 20 frames" in plan.title.skipped
     assert plan.renditions == ladder.plan(footage.facts_of(clip), EncodeOptions()).renditions
 
 
-def test_a_planned_ladder_is_not_tried_again(
-    clips: Path, facts: MediaFacts, tmp_path: Path
+def test_a_short_video_is_not_tried_for_what_that_costs(clips: Path, tmp_path: Path) -> None:
+    """120 frames: a fifth of them, at four times the encode's cost a frame, would be tried."""
+    clip = clips / CARPHONE
+    plan = planned(InProcessSandbox(), clip, tmp_path, EncodeOptions(), trial.SHORTEST)
+    assert plan.title is not None
+    assert "made from 384 on" in plan.title.skipped
+    assert plan.renditions == ladder.plan(footage.facts_of(clip), EncodeOptions()).renditions
+
+
+@pytest.mark.parametrize("frames", [trial.SHORTEST, 500, 767, 960, 5000])
+def test_no_more_frames_are_tried_than_a_quarter_of_the_encode_pays(
+    facts: MediaFacts, frames: int
 ) -> None:
+    """Trying a frame costs four times what encoding it does."""
+    plan = ladder.plan(facts, EncodeOptions())
+    long = replace(plan, grid=replace(plan.grid, frames=frames))
+    found = trial.windows(long, facts.video, trial.parts(long.grid, facts.video, None))
+    assert trial.LEAST_TRIED <= sum(window.frames for window in found) <= frames / 16
+
+
+def test_a_planned_ladder_is_not_tried_again(clips: Path, tmp_path: Path) -> None:
     """The plan is a step: with its answer recorded, nothing is encoded for it any more."""
 
     class Counting(InProcessSandbox):
@@ -128,18 +150,12 @@ def test_a_planned_ladder_is_not_tried_again(
                 self.answers[name] = work()
             return self.answers[name]
 
-    context = replace(tracks.context(tmp_path), sandbox=Counting())
-    fd = os.open(clips / CARPHONE, os.O_RDONLY)
-    with closing(os.fdopen(fd)):
-        plans = [
-            load(
-                EncodePlan,
-                Recorded().run(
-                    "plan", lambda: dump(trial.make_plan(context, fd, facts, EncodeOptions()))
-                ),
-            )
-            for _ in range(2)
-        ]
+    sandbox = Counting()
+
+    def plan() -> object:
+        return dump(planned(sandbox, clips / CARPHONE, tmp_path, EncodeOptions()))
+
+    plans = [load(EncodePlan, Recorded().run("plan", plan)) for _ in range(2)]
     assert Counting.tried == 1
     assert plans[0] == plans[1]
 

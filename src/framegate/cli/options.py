@@ -111,8 +111,8 @@ class Encoding:
         LadderMode | None,
         typer.Option(
             "--ladder",
-            help="per-title (the default) fits sizes and CRFs to the video by trial encodes; "
-            "fixed takes those of its size.",
+            help="per-title (the default) fits sizes and CRFs to a video of 384 frames or more by "
+            "trial encodes; fixed takes those of its size.",
         ),
     ] = None
     preset: Annotated[

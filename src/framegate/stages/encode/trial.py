@@ -31,12 +31,18 @@ TASK = "framegate.media.trial:measure"
 STAGE = "plan"
 
 SHARE = Fraction(1, 20)
-SHORT_SHARE, SHORT_TRIED = Fraction(1, 10), 48
+SHORT_SHARE, SHORT_TRIED = Fraction(1, 16), 48
 """Up to so many frames a larger share is tried: a short video has as many kinds of shots."""
 LEAST_TRIED = 24  # frames in all: fewer say nothing, whatever share of a short video they are
 LEAST_FRAMES, MOST_FRAMES = 12, 16  # of a stretch: fewer are all keyframe, more tell little more
 LEAST_STRETCHES, MOST_STRETCHES = 2, 10
-SHORTEST = 2 * LEAST_TRIED  # output frames; below, trials cost more than the encode
+LEAST_FOR_TRIALS = 2 * LEAST_TRIED  # output frames in which the stretches find room
+SHORTEST = LEAST_TRIED * 16
+"""Output frames from which trials pay. To try a frame costs about four times what encoding it does
+(3.9 to 4.1, from 720p with three rungs to 2160p with six: two CRFs of each size, and their scores),
+so a sixteenth of the frames costs a quarter of the encode. Fewer frames than `LEAST_TRIED` say too
+little, so a shorter video has the fixed ladder.
+"""
 SCORE_STEP = 7  # odd, so that the scored frames fall on all places of a B-pyramid
 SEEK_CHOICES = 4  # keyframes before a stretch that are worth a try
 
@@ -56,17 +62,20 @@ def make_plan(
     facts: MediaFacts,
     options: EncodeOptions,
     screening: Screening | None = None,
+    *,
+    shortest: int = SHORTEST,
 ) -> EncodePlan:
-    """The plan, with trials where they are wanted and the video is long enough. ``fd`` is the open
-    source; its offset is left alone.
+    """The plan, with trials where they are wanted and the video has ``shortest`` frames or more.
+    ``fd`` is the open source; its offset is left alone.
 
     Raises what `ladder.plan` raises, `MediaLimit`, `MediaCrash`, `ComponentMissing`.
     """
     plan = ladder.plan(facts, options)
     if options.ladder is LadderMode.FIXED:
         return plan
-    if plan.grid.frames < SHORTEST:
-        return pertitle.unfitted(plan, "the video is too short to try anything on a part of it")
+    if plan.grid.frames < max(shortest, LEAST_FOR_TRIALS):
+        why = f"trials would cost more than a quarter of encoding {plan.grid.frames} frames"
+        return pertitle.unfitted(plan, f"{why}, so they are made from {shortest} on")
     found = windows(plan, facts.video, parts(plan.grid, facts.video, screening))
     trials = pertitle.trials(plan.renditions, sum(window.frames for window in found))
     work = TrialWork(
@@ -133,7 +142,7 @@ def windows(plan: EncodePlan, video: VideoFacts, found: Sequence[Part]) -> tuple
     short = min(SHORT_TRIED, int(SHORT_SHARE * grid.frames))
     tried = max(LEAST_TRIED, short, int(SHARE * grid.frames))
     length = min(MOST_FRAMES, max(LEAST_FRAMES, tried // 4))
-    count = min(MOST_STRETCHES, max(LEAST_STRETCHES, round(tried / length)))
+    count = min(MOST_STRETCHES, max(LEAST_STRETCHES, tried // length))
     length += -length % step
     long_enough = [part for part in found if part.end - part.first >= length + step]
     usable = sorted(long_enough or [Part(0, grid.frames, 0.0)], key=lambda p: (p.motion, p.first))
