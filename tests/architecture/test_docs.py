@@ -20,7 +20,9 @@ from framegate.settings import Settings
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]
-NO_OPTION_OF_OURS = {"--lib", "--require-hashes", "--no-build-isolation"}
+OF_PIP_AND_FRIENDS = {"--lib", "--require-hashes", "--no-build-isolation"}
+OF_VLLM = {"--api-key", "--logprobs-mode", "--mm-processor-kwargs"}
+NO_OPTION_OF_OURS = OF_PIP_AND_FRIENDS | OF_VLLM
 
 
 def _commands(group: TyperGroup, prefix: str = "framegate") -> Iterator[tuple[str, TyperCommand]]:
