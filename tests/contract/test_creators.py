@@ -22,6 +22,7 @@ from framegate import database, settings, wiring
 from framegate.catalog.creators import Creators
 from framegate.domain.asset import AssetDetails
 from framegate.domain.creator import (
+    UNSEEN,
     Consent,
     Enrolment,
     Outcome,
@@ -114,7 +115,7 @@ def test_templates_are_kept_and_destroyed_one_by_one(
     assert store.get(one) is None
     assert list(store.ids()) == [two]
     for name in ("", "../" + one, one[:-1], one.upper()):
-        with pytest.raises(ValueError, match=re.escape(name)):
+        with pytest.raises(ValueError, match=f"^{re.escape(name)}$"):
             store.put(name, template())
 
 
@@ -370,6 +371,20 @@ def test_one_creator_is_compared_with_the_faces_of_a_video(
     assert small.matched_share is None
 
 
+def test_a_real_clip_shows_somebody_else_and_is_too_small_to_enrol_from(
+    app: wiring.Application, ann: Enrolment, clips: Path
+) -> None:
+    carphone = clips / "carphone_pristine.mp4"  # a man in a car, who moves and turns
+    enrolment, found = app.creators.verify(Named("ann"), carphone, Silent())
+    assert enrolment == ann
+    assert found.outcome is Outcome.SOMEONE_ELSE
+    assert found.looks_compared
+    with pytest.raises(FaceTooSmall, match=r"0 of \d+ frames are good enough"):
+        app.creators.enrol_video(Named("driver"), carphone, consent(), Silent())
+    nobody = app.creators.verify(Named("ann"), clips / "cityCC0.mpg", Silent())[1]
+    assert nobody.outcome in UNSEEN, "a street"
+
+
 def test_nobody_is_compared_who_is_not_enrolled(app: wiring.Application, tmp_path: Path) -> None:
     with pytest.raises(CreatorUnknown, match="eve is not enrolled"):
         app.creators.verify(Named("eve"), tmp_path / "never opened.mp4", Silent())
@@ -412,6 +427,24 @@ def test_revoking_leaves_no_byte_of_the_template_anywhere(tmp_path: Path) -> Non
         again = app.creators.enrol_photos(Named("cay"), paths, consent())
         assert [each.id for each, _ in app.creators.all()] == [done.id, again.id]
     assert _holders(home, secret) == {f"templates/{again.id}"}, "the same photos, enrolled anew"
+
+
+def test_a_kill_in_the_middle_of_revoking_leaves_nothing_to_compare(tmp_path: Path) -> None:
+    found = settings.load(paths={"home": tmp_path / "home"}, **QUICK)
+    path = photo(tmp_path / "1.jpg", BOB, 1)
+    with wiring.opened(found) as app:
+        bob = Named("bob")
+        done = app.creators.enrol_photos(bob, [path], consent())
+        assert TemplateFiles(found.home).destroy(done.id)  # and killed before the record is closed
+        with pytest.raises(CreatorUnknown, match="must be enrolled again"):
+            app.creators.verify(bob, path, Silent())
+        assert app.creators.revoke(bob, "once more").ended_why == "once more"
+        second = app.creators.enrol_photos(bob, [path], consent())
+        assert TemplateFiles(found.home).destroy(second.id)
+        third = app.creators.enrol_photos(bob, [path], consent())
+        ended = {each.id: each.ended_why for each, _ in app.creators.all()}
+        assert ended[second.id] == "its template was missing; enrolled anew"
+        assert ended[third.id] == ""
 
 
 def test_an_expired_consent_ends_comparing_and_destroys_the_template(
@@ -504,7 +537,10 @@ def test_screening_tells_every_outcome_apart(
     (run,) = (each for each in eve.screening.runs if each.analyser == "creator.sface")
     assert (run.status, run.reason) == (Status.UNAVAILABLE, "the named creator is not enrolled")
     assert "creator.unverified.not-enrolled" in {each.label for each in eve.screening.findings}
-    assert [reason.rule for reason in eve.verdict.reasons] == ["framegate.required.creator.sface"]
+    assert {reason.rule for reason in eve.verdict.reasons} == {
+        "creator-not-seen",
+        "framegate.required.creator.sface",
+    }
 
     unnamed = look("")
     assert unnamed.screening.identity is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from weakref import ReferenceType, ref
 
 import cv2
 import numpy as np
@@ -39,6 +40,7 @@ class FaceFinder:
     def __init__(self, path: Path) -> None:
         """Raises `ComponentMissing` when OpenCV cannot load the file."""
         self._lock = Lock()
+        self._last: tuple[ReferenceType[NDArray[np.uint8]], tuple[Face, ...]] | None = None
         try:
             self._detector = cv2.FaceDetectorYN.create(
                 str(path), "", (320, 320), MIN_SCORE, _OVERLAP, _MOST_FACES
@@ -47,7 +49,17 @@ class FaceFinder:
             raise ComponentMissing("model yunet", "OpenCV cannot load it") from error
 
     def find(self, pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
-        """Faces in an RGB picture, largest first."""
+        """Faces in an RGB picture, largest first. Asked again about the same array, which nobody
+        may have changed since, it answers at once: faces are counted and then compared.
+        """
+        last = self._last
+        if last is not None and last[0]() is pixels:
+            return last[1]
+        found = self._find(pixels)
+        self._last = (ref(pixels), found)
+        return found
+
+    def _find(self, pixels: NDArray[np.uint8]) -> tuple[Face, ...]:
         height, width = pixels.shape[:2]
         bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
         try:
