@@ -46,6 +46,7 @@ from framegate.services.retention import Retention
 from framegate.services.reviews import Reviews
 from framegate.services.runner import Runner
 from framegate.services.single import SingleSteps
+from framegate.services.statements import Statements
 from framegate.settings import Settings
 from framegate.stages.encode import hardware
 from framegate.stages.ingest import MagikaClassifier
@@ -64,6 +65,7 @@ class Application:
     processing: Processing
     reviews: Reviews
     policies: Policies
+    statements: Statements
     creators: CreatorCare
     single: SingleSteps
 
@@ -113,11 +115,13 @@ def opened(settings: Settings) -> Iterator[Application]:
 
         runner = Runner(workshop, flows, jobs)
         retention = Retention(workshop, jobs, timedelta(days=settings.retention.days))
+        policies = Policies(workshop)
         yield Application(
             settings=settings,
             processing=Processing(workshop, runner, retention, stop),
             reviews=Reviews(workshop, runner),
-            policies=Policies(workshop),
+            policies=policies,
+            statements=Statements(workshop, policies),
             creators=CreatorCare(workshop),
             single=SingleSteps(workshop),
         )

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from framegate import settings, wiring
 from framegate.domain.explaining import State
 from framegate.domain.policy import Action, Verdict
 from framegate.domain.policy_file import load_policy
-from framegate.errors import AssetUnknown, PolicyUnknown, ScreeningGone
+from framegate.errors import AssetUnknown, NothingToState, PolicyUnknown, ScreeningGone
 from framegate.stages.report.document import to_document
 from framegate.testing.progress import Silent
 
+SCHEMA = json.loads((files("framegate") / "policies" / "dsa-statement.schema.json").read_text())
 QUICK = {"screen": {"text": False, "speech": False}, "encode": {"vmaf": "off", "ladder": "fixed"}}
 POLICY = """
 schema_version = 2
@@ -133,6 +136,23 @@ def test_a_diff_tells_which_verdicts_would_change(app: wiring.Application) -> No
     ]
     hidden = diff(policy_text("2", 0.3, "block", 'audiences = ["adult"]'))
     assert hidden == [("bigbuckbunny.mp4", "restrict", "restrict", False)], "for others"
+
+
+def test_a_restriction_has_its_statement(app: wiring.Application) -> None:
+    stored = app.policies.find(asset_ids(app)["bigbuckbunny.mp4"])
+    said = app.statements.of(stored.asset.id)
+    assert said.decision == stored.decided
+    assert said.record is not None
+    jsonschema.Draft202012Validator(SCHEMA).validate(said.record)
+    assert said.record["puid"] == stored.decided.id
+    assert "It looks explicit. (rule “skin” of the policy p 1)" in said.text
+    assert "Where in the video" in said.text
+    assert any("how to object" in one for one in said.warnings)
+    assert app.statements.of(stored.asset.id, decision_id=said.decision.id[:6]) == said
+    with pytest.raises(AssetUnknown):
+        app.statements.of(stored.asset.id, decision_id="ffffffffffff")
+    with pytest.raises(NothingToState):
+        app.statements.of(asset_ids(app)["carphone_pristine.mp4"])
 
 
 def test_what_is_not_there_is_said(app: wiring.Application, tmp_path: Path) -> None:

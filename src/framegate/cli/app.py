@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from framegate import __version__
-from framegate.cli import creators, doctor, models, policy, process, review, steps
+from framegate.cli import creators, doctor, models, policy, process, review, statement, steps
 from framegate.cli.answer import answering
 from framegate.cli.exits import Exit
 from framegate.cli.grouped import grouped
@@ -54,6 +54,7 @@ app.command("probe", cls=Command)(steps.probe)
 app.command("screen", cls=Command)(grouped(steps.screen))
 app.command("encode", cls=Command)(grouped(steps.encode))
 app.command("review", cls=Command)(review.review)
+app.command("statement-of-reasons", cls=Command)(statement.statement_of_reasons)
 app.add_typer(creators.app, name="creators")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")

@@ -129,7 +129,7 @@ def _dsa(taxonomy: Taxonomy) -> str:
             rows.append((f"`{label.id}`", f"`{label.dsa}`", words))
     return (
         "## The Digital Services Act\n\n"
-        "Category and keywords for a statement of reasons, unless the rule names a "
+        "Category and keywords for a [statement of reasons](statement.md), unless the rule names a "
         "category of its own (`dsa_category` in the policy): one label may break different rules "
         "on different platforms. A label that is not listed has its parent's.\n\n"
         f"{_table(('label', 'category', 'keywords'), rows)}\n"
