@@ -522,6 +522,21 @@ def test_an_option_has_to_be_one_token_of_its_own(paused: Paused) -> None:
             vision.close()
 
 
+def test_a_server_that_could_not_be_described_is_left_alone_for_a_while(paused: Paused) -> None:
+    now = 100.0
+    with ScriptedServer() as server:
+        server.page("/v1/models", Reply(status=500))
+        vision = VisionClient(server.url, Profile("test", MODEL), sleep=paused, clock=lambda: now)
+        for _ in range(3):
+            with pytest.raises(VisionUnavailable, match="HTTP 500"):
+                vision.describe()
+        assert server.paths == ["/v1/models"]
+        server.page("/v1/models", Reply(b'{"data": [{"id": "scripted"}]}'))
+        now += 31
+        assert vision.describe().max_model_len is None
+        vision.close()
+
+
 def test_a_server_of_another_model_is_refused(server: ScriptedServer, client: Client) -> None:
     with pytest.raises(VisionUnavailable, match=r"does not serve scout.*it serves scripted"):
         client(served_name="scout").describe()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -36,6 +37,10 @@ from framegate.models.vision.transport import connection
 from framegate.models.vision.wire import body, read
 
 CLOSE_S = 10.0
+DOUBT_S = 30.0
+"""How long a server that could not be described is not asked again: a hung one would hold up
+everybody who asks, each for as long as it takes to find out.
+"""
 
 
 @dataclass(slots=True)
@@ -60,16 +65,20 @@ class VisionClient:
         api_key: str = "",
         sleep: Sleep = asyncio.sleep,
         breaker: Breaker | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``url`` is the server's base address (``…/v1``). ``sleep`` is what a pause between two
         tries is waited for with. Raises `SettingsInvalid` on an address that cannot be.
         """
+        self._clock = clock
         self._base = base_address(url)
         self._profile = profile
         self._api_key = api_key
         self._sleep = sleep
         self._breaker = breaker or Breaker()
         self._guard = threading.Lock()
+        self._describing = threading.Lock()
+        self._doubt: tuple[float, VisionUnavailable] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lines: _Lines | None = None
@@ -86,11 +95,20 @@ class VisionClient:
     def describe(self, options: Sequence[str] = LETTERS) -> Served:
         """See `Vision.describe`."""
         key = tuple(options)
-        if key not in self._served:
-            served = self._submit(self._examine(key)).result()
+        with self._describing:
+            if key in self._served:
+                return self._served[key]
+            if self._doubt is not None and self._clock() < self._doubt[0]:
+                raise self._doubt[1]
+            try:
+                served = self._submit(self._examine(key)).result()
+            except VisionUnavailable as error:
+                self._doubt = (self._clock() + DOUBT_S, error)
+                raise
+            self._doubt = None
             self._priorities = served.priorities
             self._served[key] = served
-        return self._served[key]
+            return served
 
     def ask(self, question: Question, *, urgency: Urgency = Urgency.TRIAGE) -> Future[Answer]:
         """See `Vision.ask`."""

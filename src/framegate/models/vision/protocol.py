@@ -18,7 +18,7 @@ class Vision(Protocol):
 
     def describe(self, options: Sequence[str] = LETTERS) -> Served:
         """Ask the server what it is, and check that it can answer with one token for each of
-        ``options``; the first good answer is kept.
+        ``options``; the first good answer is kept, a bad one for half a minute.
 
         Raises `VisionUnavailable` with the reason and the way out.
         """

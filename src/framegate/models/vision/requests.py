@@ -28,6 +28,7 @@ FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 8.0
 OF_THE_DEADLINE = 0.5
 """Most of the deadline that one try may take: a hung request leaves time for another."""
+PAGE_S = 10.0  # for a page that costs a server nothing
 
 type Sleep = Callable[[float], Awaitable[None]]
 
@@ -140,7 +141,7 @@ class Requests:
         Raises `VisionUnavailable`.
         """
         try:
-            response = await self._send(method, url, content, self._deadline_s)
+            response = await self._send(method, url, content, min(PAGE_S, self._deadline_s))
             return None if response.status_code in _NOT_THERE else _content(response)
         except Again as again:
             raise VisionUnavailable(

@@ -22,7 +22,7 @@ from framegate.domain.findings import Finding, Status, Tag
 from framegate.domain.frames import Sample, SampleInfo, SampleReason
 from framegate.domain.remembered import scope_of
 from framegate.domain.span import Span
-from framegate.domain.vision import Answer, Urgency
+from framegate.domain.vision import LETTERS, Answer, Urgency
 from framegate.errors import VisionUnavailable
 from framegate.models.vision.protocol import Vision
 from framegate.stages.screen.analysers.scores import FLOOR, shorten
@@ -44,7 +44,7 @@ from framegate.stages.screen.analysers.vlm.plan import (
     Novelty,
     groups,
 )
-from framegate.stages.screen.analysers.vlm.prompt import Prompt
+from framegate.stages.screen.analysers.vlm.prompt import NO, YES, Prompt
 from framegate.stages.screen.analysers.vlm.said import CLEAR, Said
 from framegate.stages.screen.protocol import Looked, PdqHash
 
@@ -194,7 +194,7 @@ class VisionJudge:
             self._triage.used += 1
         try:
             if not self._checked:
-                self._vision.describe()
+                self._vision.describe((*LETTERS, YES, NO))
                 self._checked = True
             return self._vision.ask(put.question, urgency=put.urgency)
         except VisionUnavailable as error:
