@@ -27,7 +27,7 @@ import av.subtitles.stream
 import av.subtitles.subtitle
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import Flags, InputContainer, OutputContainer
+from av.container import Container, Flags, InputContainer
 from av.packet import Packet
 from av.rational import AVRational
 from av.stream import Stream
@@ -68,7 +68,7 @@ TEXT_DECODERS = "subrip,srt,ass,ssa,webvtt,mov_text,text,cc_dec,dvbsub,dvdsub,pg
 DECODERS = f"{VIDEO_DECODERS},{AUDIO_DECODERS},{TEXT_DECODERS}"
 """Decoders that may touch hostile bytes: what cameras, editors and the web made since 1993."""
 
-GUESSING = Flags.gen_pts.value
+GUESSING = int(Flags.gen_pts.value)  # type: ignore[call-overload]  # the stub has the enum itself
 """On by default in PyAV: a missing timestamp becomes that of the next packet, which is none that a
 picture is shown at when the file holds places only (AVI): all of them came a frame late.
 """
@@ -159,7 +159,7 @@ def open_source(
     return container
 
 
-def counts_places(container: InputContainer | OutputContainer) -> bool:
+def counts_places(container: Container) -> bool:
     """Whether the container knows no timestamps, only which place each picture's data has."""
     return container.format.name == "avi"
 
