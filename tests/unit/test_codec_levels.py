@@ -11,6 +11,7 @@ from framegate.stages.encode.codec_levels import admits, find_level, smallest_le
 @pytest.mark.parametrize(
     ("kind", "size", "rate", "bits", "name"),
     [
+        ("avc1", (64, 64), 25, 100_000, "1b"),
         ("avc1", (320, 240), 30, 0, "1.3"),
         ("avc1", (640, 360), 30, 0, "3.0"),
         ("avc1", (1280, 720), 30, 0, "3.1"),

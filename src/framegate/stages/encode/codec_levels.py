@@ -39,6 +39,7 @@ def _h264(name: str, rate: int, picture: int, kbits: int) -> Level:
 
 _H264 = (
     _h264("1.0", 1_485, 99, 64),
+    Level("1b", 9, 99, 1_485, 128 * 1250),  # its own number in High profile (A.3.4.2)
     _h264("1.1", 3_000, 396, 192),
     _h264("1.2", 6_000, 396, 384),
     _h264("1.3", 11_880, 396, 768),
