@@ -21,7 +21,7 @@ from framegate.domain.vision import (
 )
 from framegate.errors import SettingsInvalid, VisionUnavailable
 from framegate.models.vision import transport
-from framegate.models.vision.address import base_address
+from framegate.models.vision.address import base_address, bearer
 from framegate.models.vision.breaker import Breaker
 from framegate.models.vision.client import VisionClient
 from framegate.testing.vision import (
@@ -582,3 +582,11 @@ def test_an_address_holds_no_password_and_it_is_not_repeated() -> None:
         base_address("http://me:s3cret@host/v1")
     assert "s3cret" not in str(caught.value)
     assert base_address(" https://host:8000/v1/ ") == "https://host:8000/v1"
+
+
+@pytest.mark.parametrize("key", ["s3cret\nX-Else: 1", "s3 cret", "s3crét", "s3cret\x00"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        bearer(key)
+    assert "s3" not in str(caught.value)
+    assert bearer(" s3cret\n") == "s3cret"

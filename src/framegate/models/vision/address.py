@@ -1,4 +1,4 @@
-"""The address of a vision model's server: what may stand in it."""
+"""The address of a vision model's server, and its key: what may stand in them."""
 
 from __future__ import annotations
 
@@ -32,3 +32,15 @@ def base_address(url: str) -> str:
     if parts.query or parts.fragment:
         raise SettingsInvalid(f"the vision model's address {url!r}", "it has a query", _WAY_OUT)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def bearer(key: str) -> str:
+    """The key as a header can carry it. Raises `SettingsInvalid`, without a word of the key: the
+    HTTP library would quote it.
+    """
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsInvalid(
+            "FRAMEGATE_VLM_API_KEY cannot be sent", "it holds blanks or characters beyond ASCII"
+        )
+    return key

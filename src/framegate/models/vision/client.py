@@ -27,7 +27,7 @@ from framegate.domain.vision import (
     VisionUse,
 )
 from framegate.errors import VisionUnavailable
-from framegate.models.vision.address import base_address
+from framegate.models.vision.address import base_address, bearer
 from framegate.models.vision.breaker import Breaker
 from framegate.models.vision.checks import examine
 from framegate.models.vision.gate import Gate
@@ -68,12 +68,13 @@ class VisionClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``url`` is the server's base address (``…/v1``). ``sleep`` is what a pause between two
-        tries is waited for with. Raises `SettingsInvalid` on an address that cannot be.
+        tries is waited for with. Raises `SettingsInvalid` on an address or key that
+        cannot be.
         """
         self._clock = clock
         self._base = base_address(url)
         self._profile = profile
-        self._api_key = api_key
+        self._api_key = bearer(api_key)
         self._sleep = sleep
         self._breaker = breaker or Breaker()
         self._guard = threading.Lock()
