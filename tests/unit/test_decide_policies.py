@@ -153,6 +153,17 @@ def test_an_unknown_score_in_a_combination_is_for_a_person_only_where_it_matters
     assert "“weapons” was reported without a score" in verdict.reasons[0].words
 
 
+def test_a_list_that_no_rule_names_is_told_and_child_safety_never_passed_by() -> None:
+    rules = policy('label = "known"\nthreshold = 0.5\naction = "block"')
+    verdict = judge(rules, seen("our-own", 1.0, 1, analyser="lists"), seen("alcohol", 1.0, 2))
+    assert verdict.action is Action.ALLOW
+    (reason,) = verdict.reasons
+    assert (reason.rule, reason.findings[0].label) == ("framegate.unruled", "our-own")
+    assert not verdict.spans
+    child = judge(rules, seen("child-safety.match", 0.9, 1, analyser="lists"))
+    assert (child.action, child.escalate) == (Action.REVIEW, True)
+
+
 @pytest.mark.parametrize(
     ("status", "action"),
     [

@@ -21,7 +21,7 @@ from framegate.domain.captions import Captions
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import AudioRendition, Change
 from framegate.domain.pertitle import TitleLadder
-from framegate.domain.policy import Action, Policy, Reason
+from framegate.domain.policy import Action, AudienceVerdict, Policy, Reason
 from framegate.domain.policy_file import load_policy
 from framegate.domain.report import ReportInput
 from framegate.domain.span import Span
@@ -367,3 +367,16 @@ def test_the_page_says_how_the_ladder_was_fitted(full: ReportInput) -> None:
     skipped = replace(full.plan, title=TitleLadder(skipped="the video is too short"))
     assert "of this size: the video is too short." in render(replace(full, plan=skipped))
     assert "trial encodes" not in render(replace(full, plan=replace(full.plan, title=None)))
+
+
+def test_the_page_says_which_audiences_may_see_it(full: ReportInput) -> None:
+    assert 'id="audiences"' not in render(
+        replace(full, verdict=replace(full.verdict, audiences=()))
+    )
+    told = (
+        AudienceVerdict("general", 0, (), may_see=False, rules=("r",)),
+        AudienceVerdict("adult", 18, (), may_see=True),
+    )
+    limited = replace(full.verdict, action=Action.RESTRICT, audience="18+", audiences=told)
+    page = render(replace(full, verdict=limited))
+    assert "<b>general</b> may not; <b>adult</b> may see it." in page

@@ -287,6 +287,14 @@ def test_after_a_person_decided() -> None:
     assert told["incompatible_content_explanation"] == "A fight goes on for minutes."
 
 
+def test_what_the_policy_forgot_has_its_category_after_a_person_decided() -> None:
+    forgetful = replace(HOUSE, rules=())
+    decision = by_person(decided("child-safety", policy=forgetful), Action.BLOCK, "No.")
+    told = record(decision, forgetful)
+    assert told["category"] == "STATEMENT_CATEGORY_PROTECTION_OF_MINORS"
+    assert "on a list" in told["incompatible_content_explanation"]
+
+
 @pytest.mark.parametrize("actor", ["policy", "person:Berta Ohm"])
 def test_nobody_is_named(actor: str) -> None:
     decision = decided("sexual.explicit")

@@ -55,8 +55,8 @@ Analysers that emit no label: `tags.imagenet` brings tags (words that describe, 
 ## Hash lists
 
 A list names its label in its header: one of this page, or one of its own below
-{own} (`known.partner`). No rule of a policy of schema version 2 can name any other, so a list with
-another label matches and nothing follows. `child-safety` and its children are kept apart: a match
+{own} (`known.partner`). No rule of a policy of schema version 2 can name any other, so a match on a
+list with another label is only noted. `child-safety` and its children are kept apart: a match
 is escalated, its picture is never shown, and never sent to a language model.
 """
 

@@ -112,7 +112,9 @@ def grounds_of(decision: Decision, policy: Policy | None, explanation: str = "")
     reasons = tuple(
         reason
         for reason in verdict.reasons
-        if reason.action in wanted and "." not in reason.rule and reason.rule != "person"
+        if reason.action in wanted
+        and reason.rule != "person"
+        and ("." not in reason.rule or reason.dsa_category)  # framegate's own rest on no offence
     )
     regions: list[str] = []
     hidden: list[str] = []

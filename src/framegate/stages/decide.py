@@ -24,6 +24,7 @@ from dataclasses import replace
 from framegate.domain.audiences import in_short, seen_by
 from framegate.domain.counted import counted
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status
+from framegate.domain.labels import CHILD_SAFETY, covers
 from framegate.domain.matching import (
     Evidence,
     Match,
@@ -45,6 +46,7 @@ SEVERITY = {action: rank for rank, action in enumerate(Action)}  # mildest first
 PICTURE_LEVELS = frozenset({EXACT_LEVEL, "detectors", "signals"})
 
 VISION_LEVEL = "vlm"
+PROTECTION_OF_MINORS = "STATEMENT_CATEGORY_PROTECTION_OF_MINORS"
 
 GAP_TOLERANCE_S = 1e-6  # gaps reach decide as floats; exact times were rounded once
 
@@ -58,6 +60,7 @@ def decide(screening: Screening, facts: MediaFacts, policy: Policy) -> Verdict:
         *_coverage(screening, policy),
         *_integrity(screening, facts),
         *_rules(evidence, policy),
+        *_unruled(evidence, policy),
     ]
     audiences = seen_by(policy, reasons)
     if not any(reason.action is Action.BLOCK for reason in reasons):
@@ -205,6 +208,29 @@ def _rules(evidence: Evidence, policy: Policy) -> Iterable[Reason]:
                 f"{what} {'was' if len(names) == 1 else 'were'} reported without a score that "
                 "could be compared.",
             )
+
+
+def _unruled(evidence: Evidence, policy: Policy) -> Iterable[Reason]:
+    """A match on a list that no rule names is told; on a child-safety list it is never passed by,
+    whatever a policy forgot.
+    """
+    named = {label for rule in policy.rules for label in rule.labels}
+    left = [
+        finding
+        for finding in evidence.findings
+        if finding.analyser in evidence.exact
+        and not any(covers(label, finding.label) for label in named)
+    ]
+    for label in sorted({finding.label for finding in left}):
+        grave = covers(CHILD_SAFETY, label)
+        yield Reason(
+            rule="framegate.unruled",
+            action=Action.REVIEW if grave else Action.ALLOW,
+            words=f"It is on a list with the label “{label}”, which no rule of the policy names.",
+            findings=ordered(finding for finding in left if finding.label == label),
+            dsa_category=PROTECTION_OF_MINORS if grave else "",
+            escalate=grave,
+        )
 
 
 def _reason(found: Match) -> Reason:
