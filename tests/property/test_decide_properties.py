@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from fractions import Fraction
@@ -9,10 +10,11 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from framegate.domain.explaining import State, explain, turns_at
 from framegate.domain.findings import AnalyserRun, Finding, Status
 from framegate.domain.frames import SampleReason
 from framegate.domain.labels import covers
-from framegate.domain.matching import evidence_of, match
+from framegate.domain.matching import Weighed, evidence_of, match, weigh
 from framegate.domain.policy import Action, Audience, Condition, Policy, Rule, Verdict
 from framegate.domain.span import Span
 from framegate.stages.decide import SEVERITY, decide
@@ -263,3 +265,36 @@ def test_a_vision_model_that_was_asked_and_could_not_look_needs_a_person(
     verdict = decide(replace(BASE, findings=seen, runs=runs), FACTS, policy)
     assert SEVERITY[verdict.action] >= SEVERITY[Action.REVIEW]
     assert "framegate.vision" in {reason.rule for reason in verdict.reasons}
+
+
+@given(st.lists(findings(), max_size=8), policies())
+def test_an_explanation_tells_each_rule_as_it_was_decided(
+    found: list[Finding], policy: Policy
+) -> None:
+    looked = replace(BASE, findings=tuple(found), runs=RUNS)
+    verdict = decide(looked, FACTS, policy)
+    told = explain(looked, FACTS, policy, verdict)
+    assert [rule.id for rule in told.rules] == [rule.id for rule in policy.rules]
+    fired = {reason.rule for reason in verdict.reasons}
+    for rule in told.rules:
+        assert (rule.state in {State.MET, State.DOUBT}) == (rule.id in fired)
+        assert rule.change
+    explained = {rule.id for rule in told.rules if rule.decisive}
+    explained |= {one.rule for one in told.others if one.action is verdict.action}
+    assert explained or verdict.action is Action.ALLOW
+
+
+@given(st.lists(findings(), min_size=1, max_size=8), combined(0))
+def test_a_condition_turns_over_where_it_is_said_to(found: list[Finding], rule: Rule) -> None:
+    evidence = evidence_of(replace(BASE, findings=tuple(found), runs=RUNS), Fraction(24))
+    for one in (*match(rule, evidence).all, *match(rule, evidence).any):
+        at = turns_at(one, evidence)
+
+        def met(threshold: float, one: Weighed = one) -> bool:
+            return weigh(replace(one.condition, threshold=threshold), evidence).met
+
+        if at is not None:
+            assert met(at)
+            assert not met(math.nextafter(at, 2))
+        else:
+            assert met(0.0) == met(1.0) == one.met, "no threshold matters"

@@ -98,7 +98,8 @@ def asked_action(rule: Rule) -> str:
     if rule.hidden_from:
         return f"block for {', '.join(rule.hidden_from)}"
     if rule.action is Action.RESTRICT:
-        return f"age-restrict {rule.audience}"
+        words = "age-restrict" if rule.audience[:1].isdigit() else "restrict to"
+        return f"{words} {rule.audience}"
     return rule.action.value
 
 
@@ -141,7 +142,7 @@ def _told(one: Weighed, evidence: Evidence) -> Told:
         min_analysers=one.condition.min_analysers,
         duration_s=float(one.duration),
         min_duration_s=one.condition.min_duration_s,
-        turns_at=_turns_at(one, evidence),
+        turns_at=turns_at(one, evidence),
     )
 
 
@@ -150,7 +151,7 @@ def _rank(finding: Finding, evidence: Evidence) -> tuple[bool, float, str]:
     return (finding.analyser in evidence.exact, number, repr(finding))
 
 
-def _turns_at(one: Weighed, evidence: Evidence) -> float | None:
+def turns_at(one: Weighed, evidence: Evidence) -> float | None:
     """The highest threshold at which the condition is met: a search, for it only gets harder."""
     numbers = sorted({f.number for f in one.seen if f.number is not None})
     ours = replace(evidence, findings=one.seen)
