@@ -91,6 +91,7 @@ def test_assets_of_the_first_schema_keep_their_tenant(tmp_path: Path) -> None:
     Assets(engine).remember(ASSET)
     with engine.begin() as connection:
         for statement in (
+            "DROP TABLE creators",
             "DROP INDEX ix_assets_tenant_id",
             "ALTER TABLE assets DROP COLUMN tenant",
             "UPDATE framegate_migrations SET version_num = '0001'",
