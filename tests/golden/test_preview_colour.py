@@ -69,6 +69,19 @@ def test_clean_aperture_and_sample_aspect() -> None:
     assert shown.shape == (round(576 * 640 / (704 * 64 / 45)), 640, 3)
 
 
+def test_a_frame_of_another_size_is_shown_whole() -> None:
+    """As the encode publishes it: the clean aperture is no hiding place for it."""
+    view = replace(VIEW, width=320, height=180, crop=(0, 0, 160, 0))
+    previewer = Previewer(view)
+    for width, seen in ((320, False), (324, True)):
+        picture = np.full((180, width, 3), 60, np.uint8)
+        picture[:, width * 3 // 4 :] = 220
+        frame = VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuv420p")
+        shown = previewer.make(frame)
+        assert shown.shape == (180, 160, 3)
+        assert bool(shown.max() > 200) is seen
+
+
 @pytest.mark.parametrize(("transfer", "grey"), [("smpte2084", 0.58), ("arib-std-b67", 0.75)])
 def test_hdr_white_is_bright_and_grey_stays_grey(transfer: str, grey: float) -> None:
     """Reference white of BT.2408: 58 % in PQ, 75 % in HLG."""

@@ -84,7 +84,11 @@ class View:
 
 
 class Previewer:
-    """Makes previews of one track; all have the same size, whatever the frames have."""
+    """Makes previews of one track; all have the same size, whatever the frames have.
+
+    The clean aperture is of frames of the track's own size. One of another size is shown whole, as
+    the encode publishes it.
+    """
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -96,8 +100,13 @@ class Previewer:
     def make(self, frame: VideoFrame) -> Rgb:
         """(height, width, 3) RGB, any strides. Raises `Undecodable`, `MediaLimit`."""
         view = self._view
+        rows, columns = self._rows, self._columns
+        size = (self._width, self._height)
+        if (frame.width, frame.height) != (view.width, view.height):
+            size = (columns.stop - columns.start, rows.stop - rows.start)
+            rows = columns = slice(None)
         with vendor_errors("A preview cannot be made"):
-            picture = self._tone_map(frame) if view.transfer else self._convert(frame)
+            picture = self._tone_map(frame, size) if view.transfer else self._convert(frame, size)
             plane = picture.planes[0]
             pixels: Rgb = np.ndarray(  # a view; the only copy is the one into the ring
                 (picture.height, picture.width, 3),
@@ -105,12 +114,12 @@ class Previewer:
                 memoryview(plane),
                 strides=(plane.line_size, 3, 1),
             )
-        shown = pixels[self._rows, self._columns]
+        shown = pixels[rows, columns]
         if view.flip_horizontal:
             shown = shown[:, ::-1]
         return np.rot90(shown, -(view.clockwise_deg // 90))
 
-    def _convert(self, frame: VideoFrame) -> VideoFrame:
+    def _convert(self, frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
         """Scale first, in 4:2:0, then convert the small picture: half the cost of doing both in
         one pass, within 1.5 levels of it.
         """
@@ -120,8 +129,7 @@ class Previewer:
         if frame.format.is_planar and frame.format.components[0].is_luma:
             frame = self._scaler.reformat(
                 frame,
-                self._width,
-                self._height,
+                *size,
                 "yuv420p",
                 src_colorspace=matrix,
                 dst_colorspace=matrix,
@@ -132,8 +140,7 @@ class Previewer:
             )
         return self._converter.reformat(
             frame,
-            self._width,
-            self._height,
+            *size,
             "rgb24",
             src_colorspace=matrix,
             src_color_range=source_range,
@@ -142,10 +149,10 @@ class Previewer:
             threads=1,
         )
 
-    def _tone_map(self, frame: VideoFrame) -> VideoFrame:
+    def _tone_map(self, frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
         layout = (frame.width, frame.height, frame.format.name)
         if self._mapper is None or self._mapper.layout != layout:
-            self._mapper = _ToneMapper(frame, self._view, self._width, self._height)
+            self._mapper = _ToneMapper(frame, self._view, *size)
         return self._mapper.map(frame)
 
 
