@@ -4,12 +4,13 @@ Request: `ListenWork`. Messages: ``{"silence": [[start, end]]}``, seconds as fra
 video's first frame. Blocks in the ring: mono float32 at `SOUND_RATE`, as bytes in the shape
 (1, bytes, 1), with ``{"start": seconds}``. Answer: `ListenDone`.
 
-Mono is what a viewer hears, whatever the channels do to one another: their mean, and wherever that
-is much quieter than one of them (opposite phases cancel out, a lone channel drowns) that channel.
+Mono is what a viewer hears, whatever the channels do to one another: all of them added up, one that
+is in opposite phase to those before it turned over, as loud as the loudest of them.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -35,7 +36,7 @@ from framegate.security.sandbox.call import Call
 
 _BLOCK = BLOCK_S * SOUND_RATE  # samples
 _WINDOW = SOUND_RATE // 2  # samples over which channels are compared
-_DROWNED = 3.0  # a channel's energy over the mean's; two unlike channels have 2, a lone one 4
+_OPPOSITE = -0.25  # correlation from which a channel is turned over; unlike channels have none
 _LOUDEST = 8.0  # full scale is 1
 _JUMP = Fraction(1, 10)  # s: a longer hole or overlap starts a new block
 _SILENCES = 500  # a message
@@ -144,15 +145,29 @@ class _Track:
 
 
 def to_mono(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(samples, channels) to (samples,), so that nothing of any channel is lost."""
+    """(samples, channels) to (samples,), so that no channel is lost: neither by what another one
+    plays, nor for being one of many.
+    """
     # a hostile file can decode to NaN, and to numbers whose squares are too big
     sound = np.nan_to_num(sound, posinf=_LOUDEST, neginf=-_LOUDEST).clip(-_LOUDEST, _LOUDEST)
-    mono = sound.mean(axis=1, dtype=np.float32)
+    mono = np.empty(len(sound), np.float32)
     for first in range(0, len(sound), _WINDOW):
-        part = sound[first : first + _WINDOW]
-        energies = np.square(part, dtype=np.float64).sum(axis=0)
-        loudest = int(energies.argmax())
-        mean = np.square(mono[first : first + _WINDOW], dtype=np.float64).sum()
-        if energies[loudest] > _DROWNED * mean:
-            mono[first : first + _WINDOW] = part[:, loudest]
+        mono[first : first + _WINDOW] = _mixed(sound[first : first + _WINDOW])
     return mono
+
+
+def _mixed(part: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One window of `to_mono`."""
+    mix = np.zeros(len(part), np.float32)
+    loudest = energy = 0.0
+    for channel in part.T:
+        own, shared = _product(channel, channel), _product(mix, channel)
+        turned = shared < _OPPOSITE * math.sqrt(energy * own)
+        mix = mix - channel if turned else mix + channel
+        loudest, energy = max(loudest, own), _product(mix, mix)
+    scale = math.sqrt(loudest / energy) if energy else 1.0
+    return mix * np.float32(scale)
+
+
+def _product(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    return float(np.dot(one.astype(np.float64), other.astype(np.float64)))
