@@ -38,6 +38,15 @@ def test_bars_are_found(top: int, left: int) -> None:
     assert find_box(barred(top=top, left=left)) == Box(top, 360 - top, left, 640 - left)
 
 
+@pytest.mark.parametrize("channel", [0, 1, 2], ids=["red", "green", "blue"])
+def test_a_picture_in_one_colour_is_no_bar(channel: int) -> None:
+    """Else most of the picture could be kept from the detectors."""
+    pixels = barred(top=150)
+    around = np.random.default_rng(channel).integers(60, 220, (360, 640), np.uint8)
+    pixels[:150, :, channel], pixels[210:, :, channel] = around[:150], around[210:]
+    assert find_box(pixels) == Box(0, 360, 0, 640)
+
+
 def test_a_dark_scene_is_no_bar() -> None:
     fading = picture()
     fading[:90] = 12  # a dark ceiling, and no bar at the foot

@@ -67,23 +67,23 @@ class BarFinder:
 
 def find_box(pixels: Pixels) -> Box | None:
     """The active area of one RGB preview; None when it is too dark to tell."""
-    luma = pixels[:, :, 1]  # green: 72 % of luma, and a view
-    picked = luma[::4, ::4]
+    light = np.maximum(np.maximum(pixels[:, :, 0], pixels[:, :, 1]), pixels[:, :, 2])
+    picked = light[::4, ::4]
     if np.count_nonzero(picked >= LIT) < LIT_SHARE * picked.size:
         return None
-    height, width = luma.shape
-    top, bottom = _bars(luma)
-    left, right = _bars(luma[top : height - bottom].T)
+    height, width = light.shape
+    top, bottom = _bars(light)
+    left, right = _bars(light[top : height - bottom].T)
     return Box(top, height - bottom, left, width - right)
 
 
-def _bars(luma: NDArray[np.uint8]) -> tuple[int, int]:
+def _bars(light: NDArray[np.uint8]) -> tuple[int, int]:
     """Thickness of the bars at the first and at the last rows; both or none, and about alike."""
-    size = luma.shape[0]
-    if max(luma[0].max(), luma[-1].max()) > BLACK:
+    size = light.shape[0]
+    if max(light[0].max(), light[-1].max()) > BLACK:
         return 0, 0  # most pictures have no bars: done after two rows
-    peak = luma.max(axis=1)
-    first, last = _run(luma, peak <= BLACK), _run(luma[::-1], peak[::-1] <= BLACK)
+    peak = light.max(axis=1)
+    first, last = _run(light, peak <= BLACK), _run(light[::-1], peak[::-1] <= BLACK)
     thick = min(first, last)
     if thick < max(1, THINNEST * size) or max(first, last) > THICKEST * size:
         return 0, 0
@@ -91,15 +91,15 @@ def _bars(luma: NDArray[np.uint8]) -> tuple[int, int]:
         return 0, 0
     inside = min(size - 1, first + 2), max(0, size - 1 - last - 2)
     edges = (
-        luma[inside[0]].mean() - luma[first - 1].mean(),
-        luma[inside[1]].mean() - luma[size - last].mean(),
+        light[inside[0]].mean() - light[first - 1].mean(),
+        light[inside[1]].mean() - light[size - last].mean(),
     )
     return (first, last) if min(edges) >= EDGE else (0, 0)
 
 
-def _run(luma: NDArray[np.uint8], dark: NDArray[np.bool_]) -> int:
+def _run(light: NDArray[np.uint8], dark: NDArray[np.bool_]) -> int:
     """How many rows at the top are dark, and even."""
     lit = np.flatnonzero(~dark)
     rows = int(lit[0]) if lit.size else dark.size
-    uneven = np.flatnonzero(luma[:rows].std(axis=1, dtype=np.float32) > EVEN)
+    uneven = np.flatnonzero(light[:rows].std(axis=1, dtype=np.float32) > EVEN)
     return int(uneven[0]) if uneven.size else rows
