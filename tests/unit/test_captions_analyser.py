@@ -52,3 +52,16 @@ def test_what_is_not_english_is_unavailable_not_clean(
 
 def test_english_is_known_without_a_tag(tmp_path: Path) -> None:
     assert [run.status for run in read(tmp_path, ("CC1", "und", ENGLISH)).runs] == [Status.OK]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    ["f\u200ducking st\u200cupid b\u200ditch", "f\u00aducking st\u200eupid b\u2066itch\u2069",
+     "\U0001d41fucking stu\u0301pid \uff42itch"],
+    ids=["joiners", "formatting", "look-alikes"],
+)  # fmt: skip
+def test_what_a_reader_does_not_see_hides_no_word(hidden: str, tmp_path: Path) -> None:
+    cues = [cue(0, 1, ENGLISH), cue(2, 3, f"I know that you are a {hidden}")]
+    reading = Reading([CaptionsAnalyser(Models(1).profanity())])
+    reading.read(caption_tracks.made(tmp_path, "en", cues, language="en"), cues)
+    assert max(one.raw_score or 0 for one in reading.finish().findings) > 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -57,7 +58,7 @@ class CaptionsAnalyser:
         for cue in cues:
             text = " ".join(cue.text.split())
             if any(char.isalpha() for char in text):
-                score = self._profanity.score(text)
+                score = self._profanity.score(_unaccented(_visible(text)))
                 words = f"{track.name}: {text}"
                 seen = self._scores.hear(_TOXICITY, score, cue.start, cue.end, words)
                 found += [replace(each, track=track.source_index) for each in seen]
@@ -75,12 +76,23 @@ class CaptionsAnalyser:
         )
 
 
+def _visible(text: str) -> str:
+    """Without what no reader sees, and one form of each letter."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(char for char in plain if unicodedata.category(char) != "Cf")
+
+
+def _unaccented(text: str) -> str:
+    split = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in split if unicodedata.category(char) != "Mn")
+
+
 def _is_english(track: CaptionTrack, cues: Sequence[Cue]) -> bool:
     """By what is written; a tag alone is only what somebody says, and asks for less proof."""
     tag = short_tag(track.language).partition("-")[0]
     if tag not in ("", _ENGLISH):
         return False
-    words = [word for cue in cues for word in _WORD.findall(cue.text.lower())]
+    words = [word for cue in cues for word in _WORD.findall(_visible(cue.text).lower())]
     if len(words) < _ENOUGH_WORDS:
         return all(char.isascii() for word in words for char in word)
     share = sum(word in _SMALL for word in words) / len(words)
