@@ -15,6 +15,7 @@ from framegate.domain.creator import (
     COMPARE,
     ENROL,
     LABELS,
+    LAST_LOOK,
     UNCHECKED,
     UNSEEN,
     Candidate,
@@ -169,9 +170,9 @@ def look(at: float, *scores: float | Fault) -> FaceLook:
 def test_share_of_face_time_and_scores() -> None:
     found = judge([look(0, 0.9), look(1, 0.2, 0.7), look(2), look(3, 0.1), look(5, 0.5)])
     assert found.outcome is Outcome.MATCH
-    # looks stand for 1, 1, 1, 2 and (the last, as the one before) 2 seconds
-    assert found.face_time == 6
-    assert found.matched_share == pytest.approx(4 / 6)
+    # looks stand for 1, 1, 1, 2 seconds, and the last for a frame
+    assert found.face_time == 4 + LAST_LOOK
+    assert found.matched_share == pytest.approx(2.04 / 4.04)
     assert (found.best, found.median) == (0.9, pytest.approx(0.6))
     assert (found.looks, found.looks_compared, found.looks_matched) == (5, 4, 3)
     assert (found.others_most, found.others_looks) == (1, 2)
@@ -198,8 +199,8 @@ def test_findings_are_facts_that_a_policy_can_name() -> None:
     def labels(found: Verification) -> dict[str, float | None]:
         return {each.label: each.raw_score for each in findings_of(found)}
 
-    part = judge([look(0, 0.9), look(1, 0.1), look(2, 0.1), look(3, 0.1)])
-    assert labels(part) == {"creator.match": 0.25, "creator.mismatch": 0.75}
+    part = judge([look(0, 0.9), look(1, 0.1), look(2, 0.1), look(2.96, 0.1)])
+    assert labels(part) == pytest.approx({"creator.match": 1 / 3, "creator.mismatch": 2 / 3})
     assert labels(judge([look(0, 0.9), look(1, 0.9)])) == {"creator.match": 1.0}
     assert labels(judge([look(0, 0.1)])) == {"creator.mismatch": 1.0}
     assert labels(judge([look(0)])) == {"creator.unverified.no-face": 1.0}
@@ -210,7 +211,7 @@ def test_findings_are_facts_that_a_policy_can_name() -> None:
 def test_every_label_is_in_the_taxonomy() -> None:
     every = [
         *(Verification(outcome) for outcome in UNSEEN | UNCHECKED),
-        judge([look(0, 0.9), look(1, 0.1)]),
+        judge([look(0, 0.9), look(1, 0.1), look(2, 0.1)]),
     ]
     emitted = {finding.label for found in every for finding in findings_of(found)}
     assert len(emitted) == len(Outcome)
@@ -228,7 +229,7 @@ def test_every_outcome_has_its_own_words(outcome: Outcome) -> None:
 def test_words_carry_the_numbers_and_the_limits_of_a_match() -> None:
     said = " ".join(in_words(judge([look(0, 0.9, 0.2), look(1, 0.6)]), "ann").words)
     assert "best 0.90, median 0.75" in said
-    assert "1 in 10,000 pairs" in said
+    assert "at most 1 in 10,000 comparisons" in said
     assert "nobody asked whose they are" in said
     assert said.endswith(LIVENESS)
     assert ENROL.min_width > COMPARE.min_width

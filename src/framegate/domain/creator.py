@@ -49,6 +49,7 @@ FALSE_ACCEPT_RATE = 1e-4
 """Most that `THRESHOLD` let pass of comparisons of different people of the ORL set, one face with a
 template of one to five photos; measured by scripts/face_threshold.py, tested by a slow test.
 """
+LAST_LOOK = Fraction(1, 25)  # s: screening ends with a look at the last frame
 FLOOR = 0.10  # as of every analyser: a mismatch of a smaller share says nothing
 
 
@@ -278,9 +279,9 @@ class FaceLook:
 class Verification:
     """Whether the named creator is in the video, and how sure the comparison is.
 
-    A look stands for the time until the next one. ``face_time`` is that of looks with a face that
-    could be compared, ``matched_share`` the share of it in which the creator was seen. ``median``
-    is over these looks, of the best score of each. ``others_most``: most faces in one look besides
+    A look stands for the time until the next one, the last for `LAST_LOOK`. ``face_time`` is that
+    of looks with a face that could be compared, ``matched_share`` the share of it in which the
+    creator was seen. ``median`` is over these looks, of the best score of each. ``others_most``: most faces in one look besides
     the creator's; ``others_looks``: looks with such faces.
     """
 
@@ -303,9 +304,7 @@ class Verification:
 def judge(looks: Sequence[FaceLook], threshold: float = THRESHOLD) -> Verification:
     """What the looks at one video say, in ascending time."""
     times = [look.time for look in looks]
-    stands = [after - before for before, after in pairwise(times)]
-    # the last look stands for what the one before did: a video's end is no shorter than its gaps
-    stands = [*stands, stands[-1]] if stands else [Fraction(1)] * len(looks)
+    stands = [*(after - before for before, after in pairwise(times)), LAST_LOOK][: len(looks)]
     compared = [(look, time) for look, time in zip(looks, stands, strict=True) if _has_score(look)]
     matched = [(look, time) for look, time in compared if _is_match(look, threshold)]
     face_time = sum((time for _look, time in compared), Fraction(0))
@@ -319,7 +318,7 @@ def judge(looks: Sequence[FaceLook], threshold: float = THRESHOLD) -> Verificati
         looks_with_faces=sum(bool(look.faces) for look in looks),
         looks_compared=len(compared),
         looks_matched=len(matched),
-        face_time=face_time if len(looks) > 1 else Fraction(0),
+        face_time=face_time,
         matched_share=float(matched_time / face_time) if face_time else None,
         best=max(scores, default=None),
         median=median(scores) if scores else None,

@@ -58,8 +58,9 @@ def _words(found: Verification) -> Iterable[str]:
         )
         yield (
             f"Likeness: best {found.best:.2f}, median {found.median:.2f}; from "
-            f"{found.threshold:.2f} on it is a match, which 1 in "
-            f"{round(1 / found.false_accept_rate):,} pairs of photos of different people reached."
+            f"{found.threshold:.2f} on it is a match, which at most 1 in "
+            f"{round(1 / found.false_accept_rate):,} comparisons of different people reached when "
+            "that was measured."
         )
     elif found.looks:
         seen = found.looks_with_faces
