@@ -22,7 +22,7 @@ from benchmarks import measure
 from benchmarks.answers import Answer
 from benchmarks.sources import OUT
 
-NAMES = ("screen", "models", "opencv", "encode", "pertitle", "flow", "memory", "vlm")
+NAMES = ("screen", "models", "opencv", "encode", "pertitle", "flow", "memory", "vlm", "vlm_server")
 RUNS = {
     "screen": 7,
     "models": 15,
@@ -32,6 +32,7 @@ RUNS = {
     "flow": 3,
     "memory": 1,
     "vlm": 1,
+    "vlm_server": 7,
 }
 
 

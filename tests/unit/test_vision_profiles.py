@@ -123,6 +123,21 @@ def test_what_does_not_fit_says_what_is_missing(change: dict[str, object], why: 
     assert why in fit.why
 
 
+@pytest.mark.parametrize("profile", SERVED, ids=lambda one: one.name)
+def test_the_page_tells_what_is_computed(profile: Profile) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "vision-models.md"
+    (row,) = (
+        line
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"| `{profile.name}`")
+    )
+    fit = catalogue.fit_of(profile)
+    assert fit is not None
+    assert f"| {fit.weights_bytes / GIB:.1f} GiB |" in row
+    assert f"| {fit.kv_tokens:,} ({fit.kv_tokens_needed:,}) |" in row
+    assert f"| {fit.margin_bytes / GIB:.1f} GiB |" in row
+
+
 def test_more_cards_leave_more_room() -> None:
     one = catalogue.fit_of(REFERENCE)
     two = catalogue.fit_of(replace(REFERENCE, gpus=2, tensor_parallel=2))
