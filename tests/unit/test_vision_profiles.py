@@ -152,7 +152,7 @@ def test_the_command_says_every_option_that_an_answer_depends_on() -> None:
     said = dict(itertools.pairwise(words))
     assert said["--logprobs-mode"] == "processed_logprobs"
     assert json.loads(said["--mm-processor-kwargs"]) == {"max_patches": 1}
-    assert json.loads(said["--limit-mm-per-prompt"]) == {"image": 1}
+    assert json.loads(said["--limit-mm-per-prompt"]) == {"image": REFERENCE.frames_per_request}
     assert json.loads(said["--structured-outputs-config"]) == {
         "backend": "xgrammar",
         "disable_any_whitespace": True,
