@@ -44,6 +44,25 @@ def test_kill_9_at_any_moment_leaves_one_whole_output(tmp_path: Path) -> None:
     assert unfinished(tmp_path) == []
 
 
+def test_what_is_no_folder_at_the_output_gives_way_and_leaves_nothing(tmp_path: Path) -> None:
+    """A link's target is nobody's to touch; the link itself must not stay under another name."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "keep").write_text("precious")
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    (outputs / "link").symlink_to(elsewhere)
+    (outputs / "file").write_text("in the way")
+    (outputs / f"{atomic.TEMPORARY}left-by-the-dead").symlink_to(elsewhere)
+    for name in ("link", "file"):
+        with atomic.atomic_folder(outputs / name) as folder:
+            (folder / "x").write_text("x")
+        assert not (outputs / name).is_symlink()
+        assert letters(outputs / name) == {"x"}
+    assert unfinished(outputs) == []
+    assert letters(elsewhere) == {"precious"}
+
+
 def test_a_live_writer_is_not_swept(tmp_path: Path) -> None:
     with atomic.atomic_folder(tmp_path / "one") as folder:
         (folder / "x").write_text("x")

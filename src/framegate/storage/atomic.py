@@ -94,7 +94,7 @@ def atomic_folder(
             old = swap(temporary, final)
             sync_folder(final.parent)
             if old is not None:
-                shutil.rmtree(old, ignore_errors=True)
+                _remove(old)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -164,10 +164,15 @@ def unfinished(parent: Path) -> Path:
 def sweep(folder: Path) -> int:
     """Remove unfinished folders whose writer is dead; a live writer's stay. Returns bytes freed:
     files that have another name elsewhere (a published package's) don't count.
+
+    A link can only be what somebody had put in a folder's place: it goes, where it leads stays.
     """
     freed = 0
     for path in folder.glob(f"{TEMPORARY}*"):
-        if not path.is_dir() or path.is_symlink():
+        if path.is_symlink():
+            _remove(path)
+            continue
+        if not path.is_dir():
             continue
         try:
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -183,6 +188,15 @@ def sweep(folder: Path) -> int:
         finally:
             os.close(fd)
     return freed
+
+
+def _remove(path: Path) -> None:
+    """A folder with all that is in it, or a file or link that lay in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _usage(folder: Path) -> int:
