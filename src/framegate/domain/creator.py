@@ -281,8 +281,9 @@ class Verification:
 
     A look stands for the time until the next one, the last for `LAST_LOOK`. ``face_time`` is that
     of looks with a face that could be compared, ``matched_share`` the share of it in which the
-    creator was seen. ``median`` is over these looks, of the best score of each. ``others_most``: most faces in one look besides
-    the creator's; ``others_looks``: looks with such faces.
+    creator was seen. ``median`` is over these looks, of the best score of each.
+    ``others_most``: most faces in one look besides the creator's; ``others_looks``: looks with
+    such faces.
     """
 
     outcome: Outcome
