@@ -15,6 +15,8 @@ from framegate.models.store import Models
 from framegate.stages.encode.captions import read_captions
 from framegate.stages.probe import probe
 from framegate.stages.screen.analysers import catalogue
+from framegate.stages.screen.analysers.vlm.build import vision_judge
+from framegate.stages.screen.protocol import Judge
 from framegate.stages.screen.revisit import look_again
 from framegate.stages.screen.screen import screen
 from framegate.storage.source import reopened
@@ -40,7 +42,11 @@ def screen_source(
     """Look at it with every analyser that the run's options want."""
     wanted = run.options.screen
     panel = catalogue.build(
-        models, lists=run.lists, source_sha256=run.asset.sha256, names=_names(run)
+        models,
+        lists=run.lists,
+        source_sha256=run.asset.sha256,
+        names=_names(run),
+        judges=_judges(run),
     )
     if run.claim is not None:
         panel = run.claim.join(panel, models)
@@ -70,7 +76,7 @@ def revisit_source(
     """Look at frames that the encode found unseen, with the same analysers of pictures."""
     names = [name for name in _names(run) if not name.startswith(("speech.", "text.captions"))]
     # without the file's own hash: what that is on was found the first time
-    panel = catalogue.build(models, lists=run.lists, names=names)
+    panel = catalogue.build(models, lists=run.lists, names=names, judges=_judges(run))
     with reopened(run.source) as fd:
         found = look_again(
             run.context,
@@ -83,6 +89,21 @@ def revisit_source(
         )
     models.rest()
     return replace(found, unseen_frames=found.unseen_frames + pictures.beyond)
+
+
+def _judges(run: Run) -> list[Judge]:
+    """The vision model, where one is asked."""
+    if run.vision is None:
+        return []
+    return [
+        vision_judge(
+            run.vision,
+            remembered=run.remembered,
+            clock=run.context.clock,
+            lists=run.lists,
+            source_sha256=run.asset.sha256,
+        )
+    ]
 
 
 def _names(run: Run) -> list[str]:
