@@ -30,6 +30,7 @@ from benchmarks.keeping import measure_facts
 from framegate.domain.hashlist import MIN_QUALITY, distance
 from framegate.domain.vision import Answer as Said
 from framegate.domain.vision import Choice, Profile, Question, Served, Urgency, VisionUse
+from framegate.models.vision import profiles
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
 from framegate.stages.screen.analysers.hashes import HashAnalyser, hashed
@@ -41,7 +42,7 @@ from framegate.testing.progress import Silent
 
 CLIPS = ("trailer_bbb.mp4", "bikes.mp4", "bigbuckbunny.mp4", "cityCC0.mpg", "carphone_pristine.mp4")
 PROFILE = "scout-int4-1x80"
-MOST_A_MINUTE = 7  # one-token questions that one H100 leaves a one-minute video: DESIGN, section 11
+MOST_A_MINUTE = 7  # of the shipped profiles: docs/reference/vision-models.md
 WHOLE_S = 30  # clips shorter than this are too short for a number a minute
 type Pixels = NDArray[np.uint8]
 
@@ -83,7 +84,7 @@ def bench(*, runs: int, quick: bool) -> Answer:  # noqa: ARG001 - counts do not 
     """Count on each clip, then measure edits."""
     rows: list[Row] = []
     counted: list[dict[str, Any]] = []
-    profile = Profile(PROFILE, PROFILE, triage_calls=MOST_A_MINUTE, frames_per_request=8)
+    profile = profiles.named(PROFILE)
     with TemporaryDirectory() as folder, ForkServer() as server:
         for name in CLIPS[:2] if quick else CLIPS:
             clip = sources.CLIPS / name

@@ -135,7 +135,7 @@ class VisionJudge:
             self._send(Fraction(math.ceil(self._seconds + 1)))
             self._pump(wait_for_all=True)
             self._describe()
-        over = self._triage.over(self._seconds)
+        over = self._triage.over(self._seconds) + self._detail.over(self._seconds)
         missing = sum(self._failures.values())
         told = [f"{words}" for words, _count in self._failures.most_common(_TOLD)]
         reasons = [
