@@ -65,3 +65,10 @@ def test_what_a_reader_does_not_see_hides_no_word(hidden: str, tmp_path: Path) -
     reading = Reading([CaptionsAnalyser(Models(1).profanity())])
     reading.read(caption_tracks.made(tmp_path, "en", cues, language="en"), cues)
     assert max(one.raw_score or 0 for one in reading.finish().findings) > 0.9
+
+
+def test_english_under_another_languages_name_is_read_all_the_same(tmp_path: Path) -> None:
+    seen = read(tmp_path, ("fr", "fr", ENGLISH))
+    assert [run.status for run in seen.runs] == [Status.UNAVAILABLE]
+    assert max(one.raw_score or 0 for one in seen.findings) > 0.9
+    assert not read(tmp_path, ("de", "de", f"{GERMAN} {GERMAN} {GERMAN}")).findings

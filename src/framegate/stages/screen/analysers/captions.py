@@ -50,10 +50,13 @@ class CaptionsAnalyser:
         self._unjudged: list[str] = []
 
     def read(self, track: CaptionTrack, cues: Sequence[Cue]) -> Looked:
-        """One finding for each cue from the floor on; none for a language that is not judged."""
+        """One finding for each cue from the floor on; none for a language that is not judged.
+        English under another language's name is read too, and still called not judged.
+        """
         if not _is_english(track, cues):
             self._unjudged.append(f"{track.name} ({counted(len(cues), 'cue')})")
-            return Looked()
+            if not _written_in_english(cues, _UNTAGGED):
+                return Looked()
         found = []
         for cue in cues:
             text = " ".join(cue.text.split())
@@ -92,8 +95,17 @@ def _is_english(track: CaptionTrack, cues: Sequence[Cue]) -> bool:
     tag = short_tag(track.language).partition("-")[0]
     if tag not in ("", _ENGLISH):
         return False
-    words = [word for cue in cues for word in _WORD.findall(_visible(cue.text).lower())]
+    words = _words(cues)
     if len(words) < _ENOUGH_WORDS:
         return all(char.isascii() for word in words for char in word)
-    share = sum(word in _SMALL for word in words) / len(words)
-    return share >= (_TAGGED if tag == _ENGLISH else _UNTAGGED)
+    return _written_in_english(cues, _TAGGED if tag == _ENGLISH else _UNTAGGED)
+
+
+def _written_in_english(cues: Sequence[Cue], least: float) -> bool:
+    words = _words(cues)
+    found = sum(word in _SMALL for word in words)
+    return len(words) >= _ENOUGH_WORDS and found >= least * len(words)
+
+
+def _words(cues: Sequence[Cue]) -> list[str]:
+    return [word for cue in cues for word in _WORD.findall(_visible(cue.text).lower())]
