@@ -17,9 +17,9 @@ import footage
 import tracks
 from framegate.domain.imprint import Imprints
 from framegate.domain.ladder import Chunk, EncodeOptions
-from framegate.domain.layout import IMPRINTS
+from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.screening import Screening
-from framegate.domain.unseen import Comparison, find_unseen
+from framegate.domain.unseen import Comparison, Look, find_unseen
 from framegate.security.sandbox.host import ForkServer, MediaSandbox
 from framegate.stages.encode.encode import encode_chunk
 from framegate.stages.encode.hardware import encoders
@@ -250,4 +250,31 @@ def test_what_is_looked_at_again_is_what_the_encode_saw(
         clip.context, clip.fd, clip.facts, Panel(), clip.screening, looks=looks, encoded=other
     )
     assert wrong.unseen_frames == 2
+    clip.close()
+
+
+def test_a_layer_is_looked_at_as_it_is_published(sandbox: ForkServer, tmp_path: Path) -> None:
+    """Over black, the first time and the second: without its alpha this one is all white."""
+    rgba = np.full((*SIZE[::-1], 4), 255, np.uint8)
+    rgba[:, : SIZE[0] // 2, 3] = 0
+    layer = VideoFrame.from_ndarray(rgba, "rgba").reformat(format="argb")
+    path = footage.write(tmp_path / "layer.mov", [layer] * 12, encoder="qtrle")
+    (tmp_path / "work").mkdir()
+    clip = Watched(sandbox, path, tmp_path / "work")
+    again = look_again(
+        clip.context,
+        clip.fd,
+        clip.facts,
+        Panel(),
+        clip.screening,
+        looks=(Look(int(clip.encoded.pts[5]), 1),),
+        encoded=clip.encoded,
+    )
+    assert again.unseen_frames == 0
+    assert len(again.samples) == 1
+    for preview in (clip.context.work / SAMPLES).iterdir():
+        with av.open(str(preview)) as picture:
+            shown = next(picture.decode(video=0)).to_ndarray(format="gray")
+        assert shown[:, : SIZE[0] // 2 - 8].max() < 20, preview.name
+        assert shown[:, SIZE[0] // 2 + 8 :].min() > 235, preview.name
     clip.close()

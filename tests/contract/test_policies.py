@@ -116,6 +116,19 @@ def test_a_verdict_is_explained_rule_by_rule(app: wiring.Application) -> None:
     assert other.explanation.verdict.action is Action.REVIEW
 
 
+def test_another_tenant_has_none_of_it(app: wiring.Application) -> None:
+    asset_id = asset_ids(app)["bigbuckbunny.mp4"]
+    output = app.policies.find(asset_id).outcome.output
+    for what in (asset_id, asset_id[:8], output):
+        with pytest.raises(AssetUnknown):
+            app.policies.find(what, "somebody-else")
+        with pytest.raises(AssetUnknown):
+            app.policies.explain(what, "somebody-else")
+    policy = load_policy(RESTRICT.encode())
+    other = app.policies.diff(policy, policy, "somebody-else")
+    assert (other.compared, other.gone) == ((), 0)
+
+
 def test_a_diff_tells_which_verdicts_would_change(app: wiring.Application) -> None:
     def diff(text: str) -> list[tuple[str, str, str, bool]]:
         found = app.policies.diff(load_policy(RESTRICT.encode()), load_policy(text.encode()))
