@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 
 import footage
 import tracks
+from framegate.domain.frames import Sample
 from framegate.domain.imprint import Imprints
 from framegate.domain.ladder import Chunk, EncodeOptions
 from framegate.domain.layout import IMPRINTS, SAMPLES
@@ -24,7 +25,7 @@ from framegate.security.sandbox.host import ForkServer, MediaSandbox
 from framegate.stages.encode.encode import encode_chunk
 from framegate.stages.encode.hardware import encoders
 from framegate.stages.encode.ladder import plan as plan_encode
-from framegate.stages.screen.protocol import Panel
+from framegate.stages.screen.protocol import Every, Looked, Panel
 from framegate.stages.screen.revisit import look_again
 from framegate.stages.screen.screen import screen
 
@@ -250,6 +251,44 @@ def test_what_is_looked_at_again_is_what_the_encode_saw(
         clip.context, clip.fd, clip.facts, Panel(), clip.screening, looks=looks, encoded=other
     )
     assert wrong.unseen_frames == 2
+    clip.close()
+
+
+class Reader:
+    """Wants one sample of each shot, as those do that read text."""
+
+    name, version, level, labels, model, model_sha256 = "reader", "1", "text", (), None, None
+    batch, every = 8, Every.SHOT
+
+    def __init__(self) -> None:
+        self.shown: list[int] = []
+
+    def analyse(self, samples: Sequence[Sample]) -> Looked:
+        self.shown += [sample.info.pts for sample in samples]
+        return Looked()
+
+    def finish(self) -> Looked:
+        return Looked()
+
+
+def test_whatever_an_analyser_wants_it_is_shown_each_unseen_frame(
+    sandbox: ForkServer, base: list[VideoFrame], foreign: list[VideoFrame], tmp_path: Path
+) -> None:
+    frames = list(base)
+    frames[54], frames[57] = foreign[1], foreign[2]
+    clip = watched(sandbox, frames, tmp_path)
+    reader = Reader()
+    found = look_again(
+        clip.context,
+        clip.fd,
+        clip.facts,
+        Panel(stills=(reader,)),
+        clip.screening,
+        looks=tuple(Look(int(clip.encoded.pts[at]), 1) for at in (54, 57)),
+        encoded=clip.encoded,
+    )
+    assert len({sample.shot for sample in found.samples}) == 1
+    assert clip.numbers(reader.shown) == {54, 57}
     clip.close()
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,6 +126,27 @@ def test_what_another_process_is_at_is_left_alone_however_old(house: House) -> N
         assert house.process_nothing()["folders"] == 1
         assert (at_work.exists(), beginning.exists(), abandoned.exists()) == (True, True, False)
     assert house.process_nothing()["folders"] == 2
+
+
+def test_what_came_back_after_the_list_was_made_is_left_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process took it up and let it go again before the sweep came to it."""
+    folder = house.work(1, WorkStatus.RUNNING, LONG_AGO)
+    listed = Works.wanted
+
+    def wanted(
+        works: Works, since: datetime, asset_id: str | None = None
+    ) -> frozenset[tuple[str, str]]:
+        found = listed(works, since, asset_id)
+        if asset_id is None:
+            (work,) = works.of(f"{1:032x}")
+            works.put(replace(work, status=WorkStatus.REVIEW, updated_at=NOW))
+        return found
+
+    monkeypatch.setattr(Works, "wanted", wanted)
+    assert house.process_nothing()["folders"] == 0
+    assert folder.exists()
 
 
 def test_what_is_published_is_not_counted_as_freed(house: House) -> None:
