@@ -207,7 +207,7 @@ def test_variable_frame_rate_lands_on_the_grid(
     assert facts.video.frame_rate.variable
     plan = short_plan(facts)
     assert plan.notes
-    assert plan.notes[0].startswith("VFR")
+    assert plan.notes[0].startswith("Frame rate: VFR")
     rule = SlotRule.of(
         time_base=Fraction(1, 1000), start=Fraction(0), frame_rate=plan.grid.frame_rate
     )

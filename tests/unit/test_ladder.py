@@ -114,9 +114,7 @@ def test_frame_rates(
     assert grid.segment_frames == 2 * grid.gop_frames
     assert abs(grid.frames / chosen - 100) <= 1 / chosen / 2
     changed = abs(chosen - measured) > measured / 1000
-    assert any(" to " in note and "fps" in note for note in made.notes) == (
-        changed or low != chosen
-    )
+    assert any(" → " in note and "fps" in note for note in made.notes) == (changed or low != chosen)
 
 
 @pytest.mark.parametrize(
@@ -232,11 +230,11 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
     assert made.fields == Fields(FieldWork.FIELDS, FieldOrder.TOP_FIRST)
     assert [rung.frame_rate for rung in made.renditions] == [25, 50, 50]
     assert made.notes == (
-        "25 fps of two fields to 50 fps",
-        "Frame rate of 360p: 50 fps to 25 fps",
-        "HDR (pq, taken as up to 1000 cd/m²) to SDR BT.709",
-        "10-bit to 8-bit",
-        "interlaced, top-first to progressive",
+        "Frame rate: 25 fps of two fields → 50 fps",
+        "Frame rate of 360p: 50 fps → 25 fps",
+        "Dynamic range: HDR (pq, taken as up to 1000 cd/m²) → SDR BT.709",
+        "Bit depth: 10-bit → 8-bit",
+        "Scan: interlaced, top-first → progressive",
     )
     assert [(change.what, change.output) for change in made.changes] == [
         ("Frame rate", "50 fps"),
@@ -253,16 +251,16 @@ def test_what_is_done_to_the_picture_is_said(facts: MediaFacts) -> None:
 @pytest.mark.parametrize(
     ("changed", "options", "note"),
     [
-        ({"rotation": Rotation(90)}, {}, "stored turned by 90° to upright"),
+        ({"rotation": Rotation(90)}, {}, "Orientation: stored turned by 90° → upright"),
         (
             {"rotation": Rotation(180, flip_horizontal=True)},
             {},
-            "stored turned by 180° and stored mirrored to upright",
+            "Orientation: stored turned by 180° and stored mirrored → upright",
         ),
-        ({"chroma": "444"}, {}, "4:4:4 to 4:2:0"),
-        ({"has_alpha": True}, {}, "alpha channel to over black"),
-        ({"sample_aspect": Fraction(4, 3)}, {}, "4:3 pixels to square pixels"),
-        ({}, {"max_short_side": 720}, "1920x1080 to 1280x720 at most"),
+        ({"chroma": "444"}, {}, "Colour detail: 4:4:4 → 4:2:0"),
+        ({"has_alpha": True}, {}, "Transparency: alpha channel → over black"),
+        ({"sample_aspect": Fraction(4, 3)}, {}, "Pixels: 4:3 pixels → square pixels"),
+        ({}, {"max_short_side": 720}, "Size: 1920x1080 → 1280x720 at most"),
     ],
 )
 def test_each_change_of_the_picture_has_its_note(
@@ -334,11 +332,11 @@ def test_what_is_done_to_the_sound_is_said(facts: MediaFacts) -> None:
     told = [note for note in made.notes if note.startswith("Sound")]
     assert told == [
         (
-            "Sound, English: 5.1(side) to stereo (ITU-R BS.775, without the low-frequency"
+            "Sound, English: 5.1(side) → stereo (ITU-R BS.775, without the low-frequency"
             " channel), and 5.1"
         ),
-        "Sound, Audio 3: 96 kHz to 48 kHz",
-        "Sound, French: mono to stereo, the same on both sides",
+        "Sound, Audio 3: 96 kHz → 48 kHz",
+        "Sound, French: mono → stereo, the same on both sides",
     ]
 
 

@@ -152,7 +152,7 @@ class EncodePlan:
     grid: Grid
     chunks: tuple[Chunk, ...]
     fields: Fields = Fields()
-    notes: tuple[str, ...] = ()  # for example "VFR 23.7-60 fps to 30 fps"
+    notes: tuple[str, ...] = ()  # for example "Frame rate: VFR 23.7-60 fps → 30 fps"
     changes: tuple[Change, ...] = ()  # the notes taken apart
     title: TitleLadder | None = None  # None: the fixed ladder was asked for
 

@@ -40,10 +40,8 @@ def changes(
 
 
 def note(change: Change) -> str:
-    """A change in a line; pictures need no subject."""
-    line = f"{change.source} to {change.output}"
-    told = change.what.startswith(("Sound", "Frame rate of"))
-    return f"{change.what}: {line}" if told else line
+    """A change in a line."""
+    return f"{change.what}: {change.source} → {change.output}"
 
 
 def _frame_rate(video: VideoFacts, fields: Fields, rungs: Sequence[Rendition]) -> Iterable[Change]:
