@@ -125,7 +125,7 @@ def test_a_listed_picture_in_one_frame_is_blocked_before_publishing(
     first, second = report["decisions"]
     assert (first["verdict"]["action"], first["note"]) == ("allow", "")
     assert second["verdict"]["action"] == "block"
-    assert "unlike what had been looked at (1 of 72): 1 of them" in second["note"]
+    assert "unlike what had been looked at (1 of 72): 1 more look" in second["note"]
     (finding,) = report["verdict"]["reasons"][0]["findings"]
     (sample,) = [s for s in report["screening"]["samples"] if s["index"] == finding["sample"]]
     assert (sample["reason"], round(sample["time_s"] * 25)) == ("unseen", PLACE)
@@ -169,7 +169,7 @@ def test_what_the_second_look_clears_is_published_and_told(
     assert levels["detectors"] == levels["hash"] == len(times)
     page = (Path(outcome.output) / "report.html").read_text()
     assert "72 frames were compared" in page
-    assert "1 was unlike all of these, 1 was then looked at" in page
+    assert "1 was unlike all of these, 1 more look was then taken" in page
     # the reports told anew know it still
     details = AssetDetails(title="another", description="", language="")
     renewed = process(app, video, tmp_path, details=details)

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from framegate.domain.captions import Captions
-from framegate.domain.findings import Finding, Status
+from framegate.domain.captions import Captions, CaptionTrack
+from framegate.domain.findings import AnalyserRun, Finding, Status
 from framegate.domain.ladder import AudioRendition, Change
+from framegate.domain.media import FieldOrder, Telecine
 from framegate.domain.pertitle import TitleLadder
 from framegate.domain.policy import Action, AudienceVerdict, Policy, Reason
 from framegate.domain.policy_file import load_policy
@@ -27,10 +28,12 @@ from framegate.domain.report import ReportInput
 from framegate.domain.span import Span
 from framegate.errors import OutputNotWritable
 from framegate.stages.report import write_report
+from framegate.stages.report.caveats import caveats
 from framegate.stages.report.evidence import BLUR_PX, blurred, contact_sheet, sensitive_samples
 from framegate.stages.report.facts import rows
 from framegate.stages.report.page import render
 from framegate.stages.report.timeline import build
+from framegate.stages.report.words import share
 from framegate.stages.report.write import report_document, schemas, verdict_document
 from framegate.testing.reports import asset, media_facts, report, screening, write_previews
 
@@ -150,6 +153,44 @@ def test_a_lone_surrogate_in_a_name_does_not_stop_the_report(
     given = replace(full, asset=replace(full.asset, name="bad\udcff.mp4"))
     assert "bad" in page(tmp_path, given)
     json.loads((tmp_path / "report.json").read_text("utf-8"))
+
+
+def test_captions_that_no_model_judged_stand_under_the_verdict(full: ReportInput) -> None:
+    track = CaptionTrack("de", "track 2", 2, "subrip", "de", "German", 5, "de.vtt", "0" * 64, 9)
+    unheard = AnalyserRun(
+        "text.captions", "1", "captions", Status.UNAVAILABLE, "not judged: de", ()
+    )
+    screening = replace(full.screening, runs=(*full.screening.runs, unheard))
+    given = replace(full, screening=screening, captions=Captions(tracks=(track,)))
+    assert full.package is not None
+    assert [caveat.words for caveat in caveats(given)] == ["Not judged: de."]
+    assert not caveats(replace(given, package=None)), "what is not published needs no warning"
+    assert not caveats(replace(given, captions=Captions()))
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [(1.0, "100 %"), (0.508, "51 %"), (0.048, "4.8 %"), (0.004, "0.4 %"), (1e-5, "< 0.1 %")],
+)
+def test_a_share_is_never_written_with_an_exponent(part: float, words: str) -> None:
+    assert share(part) == words
+
+
+def test_a_field_order_that_contradicts_the_header_is_marked(full: ReportInput) -> None:
+    video = replace(
+        full.facts.video,
+        field_order_claimed=FieldOrder.BOTTOM_FIRST,
+        field_order_measured=FieldOrder.TOP_FIRST,
+        telecine=Telecine.NONE,
+    )
+    for claimed, differs in (
+        (FieldOrder.BOTTOM_FIRST, True),
+        (FieldOrder.TOP_FIRST, False),
+        (FieldOrder.UNKNOWN, False),
+    ):
+        given = replace(full.facts, video=replace(video, field_order_claimed=claimed))
+        (row,) = (row for row in rows(given) if row.name == "Scan")
+        assert row.differs is differs
 
 
 def test_sensitive_pictures_lose_their_detail(full: ReportInput, previews: Path) -> None:

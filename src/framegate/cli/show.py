@@ -99,9 +99,10 @@ def comparison(found: Agreement) -> str:
     """What the encode showed that nobody had looked at, and what became of it."""
     text = (
         f"{counted(found.frames_compared, 'frame')} encoded, "
-        f"{found.frames_unlike} unlike what was looked at, {found.looked_again} looked at again"
+        f"{found.frames_unlike} unlike what was looked at; "
+        f"{counted(found.looked_again, 'more look')}"
     )
-    return f"{text}, {found.left_unseen} not seen" if found.left_unseen else text
+    return f"{text}, {found.left_unseen or 'none'} left unseen"
 
 
 def tally(results: Sequence[ProcessResult]) -> str:

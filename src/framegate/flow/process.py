@@ -12,6 +12,7 @@ from framegate.domain.agreement import compare
 from framegate.domain.audio_tracks import only_screened
 from framegate.domain.captions import Captions
 from framegate.domain.codec import dump, load
+from framegate.domain.counted import counted
 from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
@@ -122,7 +123,7 @@ class Flows:
         looked = screened.samples - first.samples
         why = (
             f"Frames were found while encoding that were unlike what had been looked at "
-            f"({pictures.unlike} of {pictures.frames}): {looked} of them were looked at now."
+            f"({pictures.unlike} of {pictures.frames}): {counted(looked, 'more look')} taken now."
         )
         decision = run.step(
             steps,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from framegate.domain.counted import noun
+from framegate.domain.findings import Status
 from framegate.domain.policy import Action, Reason
 from framegate.domain.report import ReportInput
 from framegate.stages.report.words import duration, number, percent
@@ -23,7 +24,7 @@ class Caveat:
 
 def caveats(report: ReportInput) -> tuple[Caveat, ...]:
     """The gravest first; none for a whole file of which the same was seen and encoded."""
-    return (*_unlike(report), *_cut_short(report), *_damaged(report))
+    return (*_unlike(report), *_cut_short(report), *_damaged(report), *_unjudged(report))
 
 
 def reasons(report: ReportInput) -> tuple[Reason, ...]:
@@ -76,6 +77,15 @@ def _damaged(report: ReportInput) -> Iterable[Caveat]:
     words = " ".join(_broken(report))
     if words and not report.facts.truncated:  # the last frame before a cut is broken by the cut
         yield Caveat("Parts of this file are damaged", words)
+
+
+def _unjudged(report: ReportInput) -> Iterable[Caveat]:
+    if report.package is None or not report.captions.tracks:
+        return
+    for run in report.screening.runs:
+        if run.level == "captions" and run.status is Status.UNAVAILABLE:
+            title = "Captions were published that no model judged"
+            yield Caveat(title, f"{run.reason[:1].upper()}{run.reason[1:]}.")
 
 
 def _broken(report: ReportInput) -> Iterable[str]:

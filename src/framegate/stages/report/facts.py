@@ -97,10 +97,18 @@ def _video(video: VideoFacts) -> Iterable[Row]:
         "Scan",
         video.field_order_claimed,
         _scan(video),
+        differs=_contradicts(video),
     )
     yield Row("Colour", _colour_claimed(video.colour), _colour_used(video.colour))
     yield Row("Dynamic range", "", f"{video.hdr.upper()}, {video.bit_depth} bit, {video.chroma}")
     yield Row("Keyframes", "", number(len(video.keyframes)))
+
+
+def _contradicts(video: VideoFacts) -> bool:
+    """Whether the header's order of fields is another than the pictures'."""
+    orders = {video.field_order_claimed, video.field_order_measured}
+    said = len(orders) > 1 and FieldOrder.UNKNOWN not in orders
+    return said and video.telecine is Telecine.NONE
 
 
 def _scan(video: VideoFacts) -> str:

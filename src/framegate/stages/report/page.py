@@ -73,6 +73,7 @@ def render(report: ReportInput) -> str:
         size=words.size,
         rate=words.rate,
         percent=words.percent,
+        share=words.share,
         number=words.number,
         noun=noun,
         dsa=_dsa,

@@ -60,6 +60,13 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def share(part: float) -> str:
+    """A part of a whole: whole percents, two digits where it is small."""
+    if part >= 0.1 or not part:  # noqa: PLR2004 -- ten percent
+        return percent(part)
+    return f"{part * 100:.2g} %" if part >= 0.001 else "< 0.1 %"  # noqa: PLR2004 -- a thousandth
+
+
 def number(count: int) -> str:
     """Thousands parted by thin spaces."""
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
