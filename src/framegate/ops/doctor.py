@@ -19,7 +19,7 @@ from framegate.models.vision.protocol import Vision
 from framegate.planner.catalogue import fit_of
 from framegate.security.sandbox.host import ForkServer
 from framegate.security.sandbox.limits import BRIEF
-from framegate.security.ulimits import require_room
+from framegate.security.ulimits import described, require_room
 from framegate.settings import Settings, cores
 from framegate.stages.encode import hardware
 from framegate.stages.encode.package import packager_path
@@ -87,7 +87,7 @@ def _memory() -> Check:
 
 def _ulimits() -> str:
     require_room()
-    return "enough for short videos at least"
+    return described()
 
 
 def _folder(settings: Settings) -> Iterator[Check]:

@@ -33,6 +33,16 @@ def require_room() -> None:
             )
 
 
+def described() -> str:
+    """What the caller's limits leave room for."""
+    said = [
+        f"ulimit {option} allows {_mib(allowed)} {words}"
+        for kind, words, option, _ in _NEEDED
+        if (allowed := ceiling(kind)) is not None
+    ]
+    return f"{', '.join(said)}: enough for short videos" if said else "none is set that matters"
+
+
 def ceiling(kind: int) -> int | None:
     """The caller's own limit, bytes; None when there is none."""
     soft, _ = resource.getrlimit(kind)
