@@ -11,9 +11,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from PIL import Image
 from scenedetect import AdaptiveDetector, ContentDetector, detect
 
+import footage
 from framegate.domain.findings import Status
 from framegate.domain.frames import Sample
 from framegate.domain.options import ScreenMode
@@ -27,7 +29,7 @@ from framegate.stages.screen.protocol import (
     PdqHash,
     Unavailable,
 )
-from framegate.testing.clips import ClipSpec, Tone, frame_index_of, make_clip
+from framegate.testing.clips import ClipSpec, Tone, draw, frame_index_of, make_clip
 from looking import Ear, look_at
 
 
@@ -209,6 +211,27 @@ def test_samples_reach_analysers_by_their_wish(clips: Path, tmp_path: Path) -> N
     levels = {level.level: level for level in found.coverage.levels}
     assert levels["detectors"].frames == 6  # as good as the worst of the level
     assert levels["detectors"].largest_gap_s > levels["hash"].largest_gap_s
+
+
+def test_bars_are_cut_off_before_analysers_look(tmp_path: Path) -> None:
+    """Of what they are shown, not of the preview that people see."""
+
+    class Framed(Recorder):
+        def analyse(self, samples: Sequence[Sample]) -> Looked:
+            sizes.extend((sample.pixels.shape[:2], sample.active.shape[:2]) for sample in samples)
+            return Looked()
+
+    sizes: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    pictures = []
+    for number in range(25):
+        barred = np.zeros((180, 320, 3), np.uint8)
+        barred[24:156] = draw(number, 0, (320, 132))
+        pictures.append(VideoFrame.from_ndarray(barred, "rgb24").reformat(format="yuv420p"))
+    source = footage.write(tmp_path / "barred.mkv", pictures, encoder="ffv1")
+    look_at(source, tmp_path / "work", Panel(stills=(Framed("a", "detectors", Every.SAMPLE),)))
+    assert sizes
+    assert {whole for whole, _ in sizes} == {(180, 320)}
+    assert all(abs(height - 132) <= 2 and width == 320 for _, (height, width) in sizes)
 
 
 def test_sound_is_heard_in_time(tmp_path: Path) -> None:
