@@ -39,7 +39,7 @@ def unshare() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", ["400k", "700k", "1200k", "3m"])
+@pytest.mark.parametrize("size", ["600k", "900k", "1400k", "3m"])
 def test_a_full_disk_is_one_clear_error_and_the_next_run_goes_on(
     unshare: str, clips: Path, tmp_path: Path, size: str
 ) -> None:

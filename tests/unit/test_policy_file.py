@@ -132,6 +132,8 @@ def test_every_key_is_documented(reference: str) -> None:
         ),
         (HEAD + RULE.replace("0.5", "1.5"), "rule 1: threshold (line 7)"),
         (HEAD + RULE.replace("0.5", "nan"), "threshold"),
+        (HEAD + RULE.replace("0.5", "true"), "threshold"),
+        (HEAD + RULE + "min_samples = true\n", "min_samples"),
         (HEAD + RULE.replace("review", "shoot"), "action"),
         (HEAD + RULE.replace("review", "restrict"), "audience"),
         (HEAD + RULE + 'audience = "18+"\n', "audience"),

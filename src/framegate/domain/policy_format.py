@@ -37,17 +37,28 @@ def label_problem(label: str) -> str:
 
 type Name = Annotated[str, Field(pattern=RULE_ID, max_length=60)]
 type Threshold = Annotated[
-    float, Field(ge=0, le=1, description="Compared with the calibrated score, else the raw one")
+    float,
+    Field(
+        strict=True,  # or `true` would be a threshold of 1, which nothing reaches
+        ge=0,
+        le=1,
+        description="Compared with the calibrated score, else the raw one",
+    ),
 ]
 type Samples = Annotated[
-    int, Field(ge=1, le=1000, description="Distinct samples at or over the threshold")
+    int, Field(strict=True, ge=1, le=1000, description="Distinct samples at or over the threshold")
 ]
 type Analysers = Annotated[
-    int, Field(ge=1, le=20, description="Different analysers that must agree on a sample")
+    int, Field(strict=True, ge=1, le=20, description="Different analysers that must agree on a sample")
 ]
 type Duration = Annotated[
     float,
-    Field(ge=0, le=86400, description="Evidence, near spans merged, lasts so long in all, seconds"),
+    Field(
+        strict=True,
+        ge=0,
+        le=86400,
+        description="Evidence, near spans merged, lasts so long in all, seconds",
+    ),
 ]
 type PlainLabel = Annotated[
     str, Field(pattern=LABEL, description="Label of the taxonomy; it covers its children")

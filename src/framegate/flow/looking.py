@@ -59,6 +59,7 @@ def screen_source(
             captions=captions,
             max_gap_s=min(wanted.max_gap_s, run.policy.max_gap_s or float("inf")),
             mode=wanted.mode,
+            rest=models.rest,
         )
     models.rest()  # the encoders need the memory next
     return screening

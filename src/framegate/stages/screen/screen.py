@@ -9,6 +9,7 @@ then the sound, then coverage and quality
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -60,9 +61,13 @@ def screen(
     max_gap_s: float = 1.0,
     mode: ScreenMode = ScreenMode.AUTO,
     sandbox_limits: Limits | None = None,
+    rest: Callable[[], None] = lambda: None,
 ) -> Screening:
     """Look at the source behind ``fd`` (its offset is moved). Writes ``samples/``,
     ``signals.json`` and ``imprints.bin`` into the work folder.
+
+    ``rest`` is called between pictures and sound: what the models of pictures have freed is given
+    back before those of sound need it.
 
     Raises `Undecodable`, `MediaLimit`, `MediaCrash`, and what analysers raise.
     """
@@ -87,6 +92,7 @@ def screen(
         limits = sandbox_limits or decode_limits(facts.video)
         decoded = _decode(context, fd, work, decoding, limits)
     seen = cascade.finish()
+    rest()
     heard = listen(context, fd, facts, panel.audio, sandbox_limits)
     said = read(context, captions or Captions(), panel.captions)
     end = max(facts.video.duration_measured, decoding.time(decoded.last))
