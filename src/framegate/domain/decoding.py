@@ -34,6 +34,7 @@ class SampleDone:
     skipped: bool  # non-reference frames were left out to the end
     why_full: str  # why that was given up; "" when it was not, or not asked for
     last: int  # PTS
+    torn: int = 0  # whose two fields are two pictures, where fields may be published apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,7 @@ class Coverage:
     undecodable_frames: int = 0
     met: bool = True
     unseen_frames: int = 0
+    torn_frames: int = 0  # another picture in each field, more than cuts between fields explain
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,12 @@ class VideoFacts:
         return decoder_pixels(self.width, self.height)
 
     @property
+    def may_be_interlaced(self) -> bool:
+        """Whether the encode may publish a frame's fields as pictures of their own."""
+        measured = self.interlaced_measured >= INTERLACED_LEAST
+        return measured or self.interlaced_flagged > 1 / 2 or self.telecine is Telecine.PICTURES
+
+    @property
     def hdr_transfer(self) -> str | None:
         """The curve that screening and encoding map to SDR from; None for SDR. Dolby Vision is
         shown by its base layer.

@@ -49,7 +49,8 @@ type Samples = Annotated[
     int, Field(strict=True, ge=1, le=1000, description="Distinct samples at or over the threshold")
 ]
 type Analysers = Annotated[
-    int, Field(strict=True, ge=1, le=20, description="Different analysers that must agree on a sample")
+    int,
+    Field(strict=True, ge=1, le=20, description="Different analysers that must agree on a sample"),
 ]
 type Duration = Annotated[
     float,

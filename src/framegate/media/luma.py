@@ -92,6 +92,18 @@ def shrink(luma: Luma) -> Tiny:
     return np.array(picked, np.uint8)
 
 
+def fields_of(luma: Luma) -> tuple[Tiny, Tiny]:
+    """Both fields of an interlaced frame, each as `shrink` makes it small: rows 0, 2, 4 … and 1, 3,
+    5 …, of one shape.
+    """
+    rows = luma.plane.shape[0] // 2 * 2
+    top, bottom = luma.plane[0:rows:2], luma.plane[1:rows:2]
+    return (
+        shrink(Luma(top, luma.bits, luma.full_range)),
+        shrink(Luma(bottom, luma.bits, luma.full_range)),
+    )
+
+
 class Pooling:
     """Block means of a tiny luma, `SIGNATURE` blocks, for any tiny shape."""
 

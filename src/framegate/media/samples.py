@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from av.video.frame import VideoFrame
 
 from framegate.domain import codec
@@ -20,12 +21,17 @@ from framegate.domain.sampling import Chooser, Chosen, Glance
 from framegate.errors import Undecodable
 from framegate.media.alpha import Opaque
 from framegate.media.container import open_source, time_base, video_track
-from framegate.media.luma import LumaReader, Pooling, shrink
+from framegate.media.luma import SIGNATURE, Luma, LumaReader, Pooling, fields_of, shrink
 from framegate.media.presented import PresentedFrames
 from framegate.media.preview import View
 from framegate.media.signals import FrameMeter
 from framegate.media.snapshot import Snapshots
 from framegate.security.sandbox.call import Call
+
+TORN = 30.0
+"""Mean difference of the fields' block means, luma levels, from which they are two pictures.
+Measured: 14 at most where each field of sport is 40 ms later than the one before, 52 at least of two
+clips."""
 
 _BATCH = 256  # frames a message: under 16 KiB of JSON
 
@@ -95,8 +101,17 @@ def decode(call: Call) -> dict[str, Any]:
             skipped=frames.skipping,
             why_full=frames.why_full,
             last=last,
+            torn=looking.torn,
         )
     )
+
+
+def torn(luma: Luma, pooling: Pooling) -> bool:
+    """Whether a frame's two fields are unlike pictures: woven, neither can be recognised."""
+    if luma.plane.shape[0] < 2 * SIGNATURE[0]:
+        return False
+    top, bottom = (pooling.signature(tiny) for tiny in fields_of(luma))
+    return float(np.abs(top - bottom).mean()) > TORN
 
 
 class _Looking:
@@ -114,7 +129,9 @@ class _Looking:
         self._shots = Snapshots(View.of(work.video))
         self._last: int | None = None
         self._step = 0  # the last interval between frames, PTS
+        self._fields = Pooling() if work.video.may_be_interlaced else None
         self.sampled = 0
+        self.torn = 0
 
     def look(self, frame: VideoFrame) -> None:
         """Measure one frame; send the samples that it settles."""
@@ -123,6 +140,8 @@ class _Looking:
         luma = self._reader.read(frame)
         tiny = shrink(luma)
         measured = self._meter.measure(pts, tiny, full_range=luma.full_range)
+        if self._fields is not None and torn(luma, self._fields):
+            self.torn += 1
         if self._last is not None:
             self._step = pts - self._last
         self._last = pts

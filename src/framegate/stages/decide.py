@@ -179,6 +179,17 @@ def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
                 "not be looked at then either."
             ),
         )
+    torn = screening.coverage.torn_frames
+    if torn:
+        yield Reason(
+            rule="framegate.fields",
+            action=Action.REVIEW,
+            words=(
+                f"{counted(torn, 'frame')} of this interlaced video "
+                f"{'hold' if torn > 1 else 'holds'} a different picture in each field. Woven "
+                "together neither could be recognised, and apart both would be seen."
+            ),
+        )
     broken = screening.coverage.undecodable_frames
     if broken:
         yield Reason(

@@ -48,6 +48,7 @@ from framegate.storage.source import reopened
 
 STAGE = "screen"
 SIGNALS = "signals.json"
+TORN_A_SHOT = 2  # frames of which a cut between fields may leave two pictures (3:2 pulldown)
 WAITING = 16  # samples between decoder and models: 11 MB
 
 
@@ -88,7 +89,7 @@ def screen(
             progress=lambda done: context.progress.advance(STAGE, min(done, seconds)),
         )
         video = replace(facts.video, keyframes=())  # thousands, and none is sought
-        work = SampleWork(video, rule, skip=mode != ScreenMode.FULL)
+        work = SampleWork(video, rule, skip=mode != ScreenMode.FULL and not video.may_be_interlaced)
         limits = sandbox_limits or decode_limits(facts.video)
         decoded = _decode(context, fd, work, decoding, limits)
     seen = cascade.finish()
@@ -106,20 +107,24 @@ def screen(
     _save_signals(context.work / SIGNALS, decoding, facts)
     write_bytes(context.work / IMPRINTS, b"".join(decoding.imprints))
     unchecked = findings_of(panel.unchecked) if panel.unchecked else ()
+    shots = decoding.shots(end)
+    coverage = cover(
+        _decode_facts(facts, decoded, decoding),
+        [sample.time for sample in decoding.samples],
+        {"signals": [_signal_looks(decoding)], **seen.looks},
+        end=end,
+        max_gap=rule.max_gap,
+    )
     screening = Screening(
-        shots=decoding.shots(end),
+        shots=shots,
         samples=with_hashes(decoding.samples, seen.pdq),
         signals=signals,
         findings=(*seen.findings, *heard.findings, *said.findings, *unchecked),
         runs=(*seen.runs, *heard.runs, *said.runs, *not_run(panel.unavailable)),
         tags=(*seen.tags, *heard.tags),
         faces_most=seen.faces_most,
-        coverage=cover(
-            _decode_facts(facts, decoded, decoding),
-            [sample.time for sample in decoding.samples],
-            {"signals": [_signal_looks(decoding)], **seen.looks},
-            end=end,
-            max_gap=rule.max_gap,
+        coverage=replace(
+            coverage, torn_frames=decoded.torn if decoded.torn > TORN_A_SHOT * len(shots) else 0
         ),
         quality=score_quality(
             short_side=min(facts.video.display_width, facts.video.display_height),
