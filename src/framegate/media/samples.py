@@ -30,8 +30,8 @@ from framegate.security.sandbox.call import Call
 
 TORN = 30.0
 """Mean difference of the fields' block means, luma levels, from which they are two pictures.
-Measured: 14 at most where each field of sport is 40 ms later than the one before, 52 at least of two
-clips."""
+Measured: 14 at most where each field of sport is 40 ms later than the one before, 52 at least of
+two clips."""
 
 _BATCH = 256  # frames a message: under 16 KiB of JSON
 
