@@ -37,9 +37,11 @@ def clips() -> Path:
     return CLIPS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, one for all pages."""
+    """Debian's Chromium, one for all pages of a module: while it runs, so does an event loop, in
+    which no other test could call the job engine.
+    """
     import players  # which asks this module what may be missing
 
     with players.chromium() as running:
