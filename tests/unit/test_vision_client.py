@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
 
 import pytest
 
 from framegate.domain.vision import (
-    Answer,
-    Choice,
     Profile,
-    Question,
-    Structured,
     Urgency,
 )
-from framegate.errors import SettingsInvalid, VisionUnavailable
+from framegate.errors import VisionUnavailable
 from framegate.models.vision import transport
-from framegate.models.vision.address import base_address, bearer
 from framegate.models.vision.breaker import Breaker
 from framegate.models.vision.client import VisionClient
 from framegate.testing.vision import (
@@ -31,39 +23,10 @@ from framegate.testing.vision import (
     ScriptedServer,
     choosing,
     completion,
-    first_option,
     telling,
     token,
 )
-
-JPEG = b"\xff\xd8 not looked at here \xff\xd9"
-ABC = Choice(("A", "B", "C"))
-SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["severity", "tags"],
-    "properties": {
-        "severity": {"enum": ["none", "mild", "severe"]},
-        "tags": {"type": "array", "items": {"type": "string"}},
-    },
-}
-SEVERITY = Structured("detail", SCHEMA, max_tokens=60)
-LONG_S = 60.0  # of a future: a hang of the client's own is an error, not a wait for ever
-
-
-def question(answer: Choice | Structured = ABC, after: str = "Which?") -> Question:
-    return Question("You judge frames.", (JPEG,), after, answer)
-
-
-class Paused:
-    """Stands for the wait between two tries, and remembers how long it would have been."""
-
-    def __init__(self) -> None:
-        self.s: list[float] = []
-
-    async def __call__(self, pause_s: float) -> None:
-        self.s.append(pause_s)
-
+from vision_asking import ABC, JPEG, SCHEMA, SEVERITY, Paused, answer_of, question, refused
 
 type Client = Callable[..., VisionClient]
 
@@ -101,17 +64,6 @@ def client(server: ScriptedServer, paused: Paused) -> Iterator[Client]:
     yield make
     for each in made:
         each.close()
-
-
-def answer_of(future: Future[Answer]) -> Answer:
-    return future.result(LONG_S)
-
-
-def refused(future: Future[Answer], match: str) -> VisionUnavailable:
-    with pytest.raises(VisionUnavailable, match=match) as caught:
-        future.result(LONG_S)
-    assert caught.value.retryable
-    return caught.value
 
 
 def test_a_choice_is_answered_by_the_probability_of_every_option(
@@ -384,94 +336,6 @@ def test_while_it_is_down_nobody_waits(server: ScriptedServer, client: Client) -
     assert vision.use().tries == tries
 
 
-class Held:
-    """A script that answers when it is let go, and tells who came in."""
-
-    def __init__(self) -> None:
-        self.came = threading.Semaphore(0)
-        self.go = threading.Event()
-        self.order: list[str] = []
-
-    def __call__(self, asked: Asked) -> Reply:
-        self.order.append(asked.after)
-        self.came.release()
-        reply = first_option(asked)
-        return Reply(reply.body, until=self.go)
-
-
-def test_the_most_urgent_goes_first(paused: Paused) -> None:
-    held = Held()
-    with ScriptedServer(held) as server:
-        vision = VisionClient(server.url, Profile("test", MODEL, most_in_flight=1), sleep=paused)
-        futures = [vision.ask(question(after="first"), urgency=Urgency.DETAIL)]
-        assert held.came.acquire(timeout=LONG_S)
-        for urgency in (Urgency.DETAIL, Urgency.TRIAGE, Urgency.LIVE_DETAIL, Urgency.LIVE_TRIAGE):
-            for number in (1, 2):
-                words = question(after=f"{urgency.name} {number}")
-                futures.append(vision.ask(words, urgency=urgency))
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), vision._loop).result()  # type: ignore[arg-type]
-        held.go.set()
-        for future in futures:
-            answer_of(future)
-        vision.close()
-        assert server.in_flight_most == 1
-    assert held.order == [
-        "first",
-        *(
-            f"{name} {number}"
-            for name in ("LIVE_TRIAGE", "LIVE_DETAIL", "TRIAGE", "DETAIL")
-            for number in (1, 2)
-        ),
-    ]
-
-
-def test_no_more_are_in_flight_than_the_pace_allows(paused: Paused) -> None:
-    held = Held()
-    with ScriptedServer(held) as server:
-        vision = VisionClient(server.url, Profile("test", MODEL), sleep=paused)
-        futures = [vision.ask(question()) for _ in range(40)]
-        for _ in range(4):
-            assert held.came.acquire(timeout=LONG_S)
-        assert server.in_flight == 4 == vision.use().in_flight_limit
-        held.go.set()
-        for future in futures:
-            answer_of(future)
-        assert vision.use().in_flight_limit > 4, "quick answers let more in"
-        vision.close()
-
-
-def test_a_cancelled_question_gives_its_place_free(paused: Paused) -> None:
-    held = Held()
-    with ScriptedServer(held) as server:
-        vision = VisionClient(server.url, Profile("test", MODEL, most_in_flight=1), sleep=paused)
-        stuck = vision.ask(question())
-        assert held.came.acquire(timeout=LONG_S)
-        waiting, after = vision.ask(question()), vision.ask(question(after="after"))
-        waiting.cancel()
-        stuck.cancel()
-        assert held.came.acquire(timeout=LONG_S)
-        held.go.set()
-        assert answer_of(after).chosen
-        for gone in (stuck, waiting):
-            with pytest.raises(CancelledError):
-                gone.result(LONG_S)
-        assert held.order == ["Which?", "after"]
-        vision.close()
-
-
-def test_closing_ends_everything_as_unavailable(paused: Paused) -> None:
-    held = Held()
-    with ScriptedServer(held) as server:
-        vision = VisionClient(server.url, Profile("test", MODEL), sleep=paused)
-        futures = [vision.ask(question()) for _ in range(10)]
-        assert held.came.acquire(timeout=LONG_S)
-        vision.close()
-        vision.close()
-        held.go.set()
-        for future in (*futures, vision.ask(question())):
-            refused(future, "given up: framegate is stopping")
-
-
 def test_a_server_is_described_and_its_priorities_are_used(
     server: ScriptedServer, client: Client
 ) -> None:
@@ -558,35 +422,3 @@ def test_a_page_that_is_no_server_of_models_is_named(
 ) -> None:
     with pytest.raises(VisionUnavailable, match="no OpenAI-compatible server"):
         client(url=server.url[:-3]).describe()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ftp://host/v1",
-        "host:8000/v1",
-        "http:///v1",
-        "http://host:99999/v1",
-        "http://host/v1?key=1",
-        "file:///etc/passwd",
-        "",
-    ],
-)
-def test_an_address_is_plain_http(url: str) -> None:
-    with pytest.raises(SettingsInvalid):
-        base_address(url)
-
-
-def test_an_address_holds_no_password_and_it_is_not_repeated() -> None:
-    with pytest.raises(SettingsInvalid) as caught:
-        base_address("http://me:s3cret@host/v1")
-    assert "s3cret" not in str(caught.value)
-    assert base_address(" https://host:8000/v1/ ") == "https://host:8000/v1"
-
-
-@pytest.mark.parametrize("key", ["s3cret\nX-Else: 1", "s3 cret", "s3crét", "s3cret\x00"])
-def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
-    with pytest.raises(SettingsInvalid) as caught:
-        bearer(key)
-    assert "s3" not in str(caught.value)
-    assert bearer(" s3cret\n") == "s3cret"

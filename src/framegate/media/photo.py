@@ -29,7 +29,7 @@ _HEAD = 12  # bytes
 _FULL = 2  # AVColorRange
 _BT601, _BT709 = 5, 1  # swscale's numbers; stills without a matrix are JPEG's
 _SHORTEST = 16  # px
-_TODO = "Send another photo, or this one saved as a JPEG of ordinary size"
+_WAY_OUT = "Send another photo, or this one saved as a JPEG of ordinary size"
 
 
 def decode(call: Call) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def decode(call: Call) -> dict[str, Any]:
     except InputError as error:
         # the decoder says the same of both
         why = f"it is damaged, or has more than {most / 1e6:.0f} million pixels"
-        raise Undecodable("The photo cannot be decoded", why, _TODO) from error
+        raise Undecodable("The photo cannot be decoded", why, _WAY_OUT) from error
     call.put_frame(shown, {})
     return {"width": frame.width, "height": frame.height}
 
