@@ -25,7 +25,7 @@ from benchmarks import measure, sources
 from benchmarks.answers import Answer, Row
 from benchmarks.keeping import keep_samples
 from benchmarks.ladders import PROGRAM, flags
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.ladder import EncodePlan, Grid
 from framegate.stages.encode.package import packager_path
 from framegate.stages.encode.proof import spread_step
@@ -96,7 +96,7 @@ def _part(name: str, folder: Path) -> float:
 def _write_job(clip: Path, report: dict[str, Any], folder: Path) -> None:
     """What the parts have to do, taken from what framegate did."""
     plan, screening = report["plan"], report["screening"]
-    encoded = codec.load(EncodePlan, plan)
+    encoded = serial.load(EncodePlan, plan)
     kept = keep_samples(clip)
     arrays = {"pixels": np.stack([sample.pixels for sample in kept.samples]), "sound": kept.sound}
     for number, sample in enumerate(kept.samples):
@@ -128,7 +128,7 @@ def _write_job(clip: Path, report: dict[str, Any], folder: Path) -> None:
 
 def _windows(report: dict[str, Any]) -> list[dict[str, int]]:
     """The windows of the first rendition, with the step between scored frames."""
-    step = spread_step(codec.load(Grid, report["plan"]["grid"]))
+    step = spread_step(serial.load(Grid, report["plan"]["grid"]))
     return [
         {
             "first": window["first_frame"],

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.sources import CLIPS
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.ladder import Chunk, EncodedRendition, EncodeOptions, EncodePlan, Rendition
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
@@ -88,7 +88,7 @@ def stretched(lines: int, seconds: float, work: Path) -> Path:
 
 
 def probe(clip: Path) -> MediaFacts:
-    request = {"name": clip.name, "limits": codec.dump(SourceLimits())}
+    request = {"name": clip.name, "limits": serial.dump(SourceLimits())}
     with clip.open("rb") as source:
         answer = InProcessSandbox().run(
             "framegate.media.probe:measure",
@@ -96,7 +96,7 @@ def probe(clip: Path) -> MediaFacts:
             fds={"source": source.fileno()},
             limits=Limits(),
         )
-    return codec.load(MediaFacts, answer)
+    return serial.load(MediaFacts, answer)
 
 
 def seconds() -> float:

@@ -42,7 +42,7 @@ from scipy.interpolate import PchipInterpolator
 from benchmarks.answers import Answer, Row
 from benchmarks.ladders import probe
 from benchmarks.sources import CLIPS
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.ladder import Chunk, EncodedRendition, EncodeOptions, EncodePlan
 from framegate.domain.media import MediaFacts
 from framegate.domain.pertitle import LadderMode
@@ -177,7 +177,7 @@ def compare(clip: Path, work: Path, *, soft: bool) -> dict[str, Any]:
         "frames": plans[FIXED].grid.frames,
         "cpu_s": {way: round(value, 2) for way, value in spent.items()},
         "rungs": {way: [asdict(rung) for rung in found] for way, found in rungs.items()},
-        "trials": codec.dump(title) if title else None,
+        "trials": serial.dump(title) if title else None,
         "bd_rate": bd_rate(rungs[FIXED], rungs[FITTED]),
         "bd_rate_plain": bd_rate(rungs[FIXED], rungs[PLAIN]),
     }
@@ -225,9 +225,9 @@ def score(
             opened = stack.enter_context((context.work / track.path).open("rb"))
             fds[f"in.{name}"] = opened.fileno()
         answer = context.sandbox.run(
-            "framegate.media.vmaf:measure", codec.dump(work), fds=fds, limits=Limits()
+            "framegate.media.vmaf:measure", serial.dump(work), fds=fds, limits=Limits()
         )
-    vmaf = {each.rendition: each.vmaf_mean for each in codec.load(VmafDone, answer).windows}
+    vmaf = {each.rendition: each.vmaf_mean for each in serial.load(VmafDone, answer).windows}
     return {
         way: [
             Rung(

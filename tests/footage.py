@@ -16,7 +16,7 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.media.filters import Line, shape_of
@@ -191,11 +191,11 @@ def facts_of(path: Path) -> MediaFacts:
     with path.open("rb") as source:
         answer = InProcessSandbox().run(
             "framegate.media.probe:measure",
-            {"name": path.name, "limits": codec.dump(SourceLimits())},
+            {"name": path.name, "limits": serial.dump(SourceLimits())},
             fds={"source": source.fileno()},
             limits=Limits(),
         )
-    return codec.load(MediaFacts, answer)
+    return serial.load(MediaFacts, answer)
 
 
 def lumas(path: Path) -> list[tuple[Fraction, NDArray[np.uint8]]]:

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 import footage
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import ChunkReceipt, Encoders, JoinWork
 from framegate.domain.ladder import (
     Chunk,
@@ -243,7 +243,7 @@ def shown_in(
     """(frame number, luma) of what the picture graph of a chunk is given."""
     work = encode.chunk_work(facts, plan, chunk)
     with path.open("rb") as source:
-        call = InProcessCall(codec.dump(work), {"source": source.fileno()}, None, None, None)
+        call = InProcessCall(serial.dump(work), {"source": source.fileno()}, None, None, None)
         return [
             (frame.pts or 0, np.array(frame.to_ndarray()[: frame.height], np.uint8))
             for frame in grid_frames(call, work, SourceCount())
@@ -389,7 +389,7 @@ def test_chunks_of_another_encode_are_not_joined(
 
 
 def chunk_request(facts: MediaFacts, plan: EncodePlan, rung: Rendition) -> dict[str, Any]:
-    return codec.dump(replace(encode.chunk_work(facts, plan, plan.chunks[0]), renditions=(rung,)))
+    return serial.dump(replace(encode.chunk_work(facts, plan, plan.chunks[0]), renditions=(rung,)))
 
 
 @pytest.mark.parametrize("what", ["rendition", "imprints"])
@@ -439,7 +439,7 @@ def test_a_full_disk_is_said_to_be_full_when_joining_too(
     ):
         InProcessSandbox().run(
             "framegate.media.join:video",
-            codec.dump(work),
+            serial.dump(work),
             fds={"chunks": chunk.fileno(), "out": full.fileno()},
             limits=Limits(),
         )

@@ -10,11 +10,11 @@ import pytest
 
 import footage
 import tracks
-from framegate.domain.codec import dump, load
 from framegate.domain.ladder import EncodeOptions, EncodePlan, VideoCodec
 from framegate.domain.media import MediaFacts
 from framegate.domain.pertitle import LadderMode
 from framegate.domain.proof import Window
+from framegate.domain.serial import dump, load
 from framegate.jobs.direct import DirectSteps
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.encode import ladder, trial

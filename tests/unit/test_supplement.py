@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from framegate.domain.codec import dump, load
 from framegate.domain.findings import AnalyserRun, Finding, Status, Tag
 from framegate.domain.frames import SampleReason
 from framegate.domain.screening import Supplement, extended
+from framegate.domain.serial import dump, load
 from framegate.testing.reports import screening
 
 

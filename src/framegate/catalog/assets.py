@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from framegate.database import Connection, Engine, assets, insert
 from framegate.domain.asset import Asset, AssetDetails
-from framegate.domain.codec import dump, load
+from framegate.domain.serial import dump, load
 from framegate.errors import AssetUnknown
 
 _SHORTEST_PREFIX = 4

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from framegate.database import Engine, creators
-from framegate.domain.codec import dump, load
 from framegate.domain.creator import Enrolment
+from framegate.domain.serial import dump, load
 from framegate.errors import CreatorExists
 
 

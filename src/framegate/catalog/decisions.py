@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from framegate.database import Engine, decisions, insert
-from framegate.domain.codec import dump, load
 from framegate.domain.policy import Decision
+from framegate.domain.serial import dump, load
 
 
 class Decisions:

@@ -17,9 +17,9 @@ from framegate.cli.exits import Exit
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import lines_below
 from framegate.cli.usage import Command, help_when_alone
-from framegate.domain.codec import dump
 from framegate.domain.counted import counted
 from framegate.domain.creator import Consent, Enrolment, Outcome, Standing, Verification
+from framegate.domain.serial import dump
 from framegate.errors import UsageInvalid, printable
 from framegate.services.creators import Named
 from framegate.stages.report.identity import in_words

@@ -14,7 +14,7 @@ from framegate.cli.answer import answering, fail, print_json, say
 from framegate.cli.profiles import FITTING, facts, remarks, shell_lines
 from framegate.cli.show import lines_below
 from framegate.cli.usage import Command, help_when_alone
-from framegate.domain.codec import dump
+from framegate.domain.serial import dump
 from framegate.errors import ComponentMissing, FramegateError, ModelMismatch, SettingsInvalid
 from framegate.models import registry
 from framegate.models.vision import profiles

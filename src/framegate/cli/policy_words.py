@@ -10,11 +10,11 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from framegate.cli.show import lines_below
-from framegate.domain.codec import dump
 from framegate.domain.counted import counted
 from framegate.domain.explaining import RuleTold, State, Told, number_of
 from framegate.domain.findings import Finding
 from framegate.domain.policy import Verdict
+from framegate.domain.serial import dump
 from framegate.errors import printable
 from framegate.services.policies import Change, Difference, Explained
 

@@ -16,12 +16,12 @@ from rich.text import Text
 from framegate.cli.answer import error_object
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
-from framegate.domain.codec import dump
 from framegate.domain.counted import counted
 from framegate.domain.frames import Coverage
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Verdict
+from framegate.domain.serial import dump
 from framegate.errors import printable
 from framegate.flow.state import Ending, Outcome, Replaced
 from framegate.services.processing import ProcessResult

@@ -15,10 +15,10 @@ from framegate.cli.answer import answering, print_json, say, settings, table
 from framegate.cli.exits import of_verdict
 from framegate.cli.progress import ProgressMode, display
 from framegate.cli.show import facts_line, promise, reasons
-from framegate.domain.codec import dump
 from framegate.domain.counted import counted
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
+from framegate.domain.serial import dump
 from framegate.errors import printable
 from framegate.services.single import ScreenResult
 

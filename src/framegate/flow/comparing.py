@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.imprint import Imprints
 from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.screening import Screening, Supplement, extended
+from framegate.domain.serial import dump, load
 from framegate.domain.unseen import find_unseen
 from framegate.flow.looking import revisit_source
 from framegate.flow.state import Compared, Receipts, Run, Screened, Step

@@ -13,7 +13,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain.captions import CaptionTrack
-from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import Chunk, EncodePlan
@@ -22,6 +21,7 @@ from framegate.domain.media import MediaFacts
 from framegate.domain.options import VmafMode
 from framegate.domain.package import Packaged, Stills, TrackKind
 from framegate.domain.screening import Screening
+from framegate.domain.serial import dump, load
 from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
 from framegate.jobs import Answer, Steps
 from framegate.stages.encode import encode, hardware

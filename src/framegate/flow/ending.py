@@ -7,13 +7,13 @@ from pathlib import Path
 
 from framegate.domain.agreement import Agreement
 from framegate.domain.captions import Captions
-from framegate.domain.codec import load
 from framegate.domain.layout import PACKAGE, REPORT, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import ProcessOptions, differences
 from framegate.domain.policy import Action, Decision
 from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
+from framegate.domain.serial import load
 from framegate.flow.encoding import require_package
 from framegate.flow.state import (
     Encoded,

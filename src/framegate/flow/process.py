@@ -11,13 +11,13 @@ from dataclasses import replace
 from framegate.domain.agreement import compare
 from framegate.domain.audio_tracks import only_screened
 from framegate.domain.captions import Captions
-from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
 from framegate.domain.layout import IMPRINTS, SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
 from framegate.domain.screening import Screening
+from framegate.domain.serial import dump, load
 from framegate.flow.comparing import SCREENING, compare_pictures, look_again, read_screening
 from framegate.flow.encoding import encode_tracks, package_tracks
 from framegate.flow.ending import Known, finish

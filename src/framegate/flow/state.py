@@ -15,7 +15,6 @@ from framegate.cache.protocol import VerdictCache
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.captions import Captions
-from framegate.domain.codec import dump, load
 from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.frames import Coverage, Quality
 from framegate.domain.hashlist import HashList
@@ -25,6 +24,7 @@ from framegate.domain.options import ProcessOptions
 from framegate.domain.package import Packaged, Stills
 from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
+from framegate.domain.serial import dump, load
 from framegate.domain.unseen import Comparison
 from framegate.errors import InputVanished
 from framegate.flow.claim import Claim

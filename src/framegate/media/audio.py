@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from av.audio.stream import AudioStream
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import AudioDone, AudioWork
 from framegate.domain.sound import FRAME_SAMPLES, AudioCodec
 from framegate.errors import Undecodable
@@ -30,7 +30,7 @@ keyframe, and a fragment for each would make the muxer remember an hour in 60 MB
 
 FRAGMENT_US = "4000000"
 
-codec.prepare(AudioWork, AudioDone)
+serial.prepare(AudioWork, AudioDone)
 
 
 def encode(call: Call) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def encode(call: Call) -> dict[str, Any]:
 
     Raises `Undecodable` when nothing can be heard of it, `DiskFull`, `MediaLimit`.
     """
-    work = codec.load(AudioWork, call.request)
+    work = serial.load(AudioWork, call.request)
     audio = work.audio
     kind = AudioCodec(audio.codec)
     tally = Tally()
@@ -71,7 +71,7 @@ def encode(call: Call) -> dict[str, Any]:
             count += 1
             target.mux_one(packet)
         priming = context.initial_padding
-    return codec.dump(
+    return serial.dump(
         AudioDone(
             packets=count,
             priming_samples=priming,

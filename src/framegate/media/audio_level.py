@@ -12,7 +12,7 @@ from typing import Any
 
 from av.audio.frame import AudioFrame
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import AudioWork, Measured
 from framegate.domain.sound import Level, Levelling
 from framegate.errors import Undecodable
@@ -34,7 +34,7 @@ GATE_LUFS = -70.0  # what the filter says while nothing has passed the absolute 
 STEPS_A_SECOND = 10  # the filter tells once for each whole 100 ms
 CANNOT = "The sound cannot be measured"
 
-codec.prepare(AudioWork, Measured)
+serial.prepare(AudioWork, Measured)
 
 
 def source(call: Call) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def source(call: Call) -> dict[str, Any]:
 
     Raises `Undecodable` when nothing can be heard of it.
     """
-    work = codec.load(AudioWork, call.request)
+    work = serial.load(AudioWork, call.request)
     tally = Tally()
     with (
         open_source(call.fd("source"), max_pixels=work.max_pixels) as container,
@@ -51,12 +51,12 @@ def source(call: Call) -> dict[str, Any]:
         level = _level(sound(container, work, BLOCK, tally, Levelling()))
     if not tally.frames:
         raise Undecodable("The audio track cannot be decoded")
-    return codec.dump(Measured(level, tally.frames, tally.corrupt))
+    return serial.dump(Measured(level, tally.frames, tally.corrupt))
 
 
 def encoded(call: Call) -> dict[str, Any]:
     """Task: the same of a finished track, descriptor ``track``, as a player decodes it."""
-    work = codec.load(AudioWork, call.request)
+    work = serial.load(AudioWork, call.request)
     tally = Tally()
     with open_source(
         call.fd("track"), max_pixels=work.max_pixels, formats=WORK_FORMATS
@@ -65,7 +65,7 @@ def encoded(call: Call) -> dict[str, Any]:
         frames = decode_packets(packets(container, stream, tally=tally), stream, tally=tally)
         with vendor_errors(CANNOT):
             level = _level(frames)
-    return codec.dump(Measured(level, tally.frames, tally.corrupt))
+    return serial.dump(Measured(level, tally.frames, tally.corrupt))
 
 
 def _level(frames: Iterable[AudioFrame]) -> Level:

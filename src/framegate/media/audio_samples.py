@@ -19,7 +19,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.decoding import BLOCK_S, SOUND_RATE, ListenDone, ListenWork
 from framegate.media.audio_chain import Form, form_of
 from framegate.media.container import (
@@ -41,12 +41,12 @@ _LOUDEST = 8.0  # full scale is 1
 _JUMP = Fraction(1, 10)  # s: a longer hole or overlap starts a new block
 _SILENCES = 500  # a message
 
-codec.prepare(ListenWork, ListenDone)
+serial.prepare(ListenWork, ListenDone)
 
 
 def decode(call: Call) -> dict[str, Any]:
     """Raises `Undecodable` when the track is not there or cannot be measured, `MediaLimit`."""
-    work = codec.load(ListenWork, call.request)
+    work = serial.load(ListenWork, call.request)
     tally = Tally()
     loudness = Loudness()
     with open_source(call.fd("source"), max_pixels=work.max_pixels) as container:
@@ -71,7 +71,7 @@ def decode(call: Call) -> dict[str, Any]:
     silence = [[str(first - work.start), str(end - work.start)] for first, end in loudness.silence]
     for first in range(0, len(silence), _SILENCES):
         call.emit({"silence": silence[first : first + _SILENCES]})
-    return codec.dump(
+    return serial.dump(
         ListenDone(
             loudness_lufs=loudness.integrated,
             heard_s=heard.total,

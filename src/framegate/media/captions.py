@@ -29,7 +29,7 @@ from framegate.domain.captions import (
     CaptionsWork,
     Cue,
 )
-from framegate.domain.codec import dump, load, prepare
+from framegate.domain.serial import dump, load, prepare
 from framegate.domain.webvtt import clean
 from framegate.errors import MediaLimit, Undecodable
 from framegate.media import captions_a53 as a53

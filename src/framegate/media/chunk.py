@@ -19,7 +19,7 @@ from typing import Any
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import ChunkDone, ChunkWork, EncodedPart
 from framegate.domain.ladder import Rendition
 from framegate.errors import Internal, Undecodable
@@ -40,7 +40,7 @@ def encode(call: Call) -> dict[str, Any]:
 
     Emits ``{"frames": done}``. Raises `Undecodable`, `DiskFull`, `MediaLimit`.
     """
-    work = codec.load(ChunkWork, call.request)
+    work = serial.load(ChunkWork, call.request)
     ordered = sorted(work.renditions, key=lambda r: r.width * r.height, reverse=True)
     graph = PictureGraph(
         work.video, [Size(r.width, r.height) for r in ordered], work.grid.frame_rate
@@ -70,7 +70,7 @@ def encode(call: Call) -> dict[str, Any]:
         source_frames=count.own,
         corrupt_packets=count.tally.corrupt,
     )
-    return codec.dump(done)
+    return serial.dump(done)
 
 
 @dataclass(slots=True)

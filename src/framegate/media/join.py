@@ -18,7 +18,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import JoinWork
 from framegate.errors import Internal
 from framegate.media.container import WORK_FORMATS, time_base, vendor_errors
@@ -41,7 +41,7 @@ def video(call: Call) -> dict[str, Any]:
 
     Raises `Internal` when the chunks do not fit together, `DiskFull`, `MediaLimit`.
     """
-    work = codec.load(JoinWork, call.request)
+    work = serial.load(JoinWork, call.request)
     tick = 1 / work.frame_rate
     scale = str(work.timescale)
     seen = 0

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain.codec import dump, load, prepare
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import (
     AudioFacts,
@@ -21,6 +20,7 @@ from framegate.domain.media import (
     TextFacts,
     VideoFacts,
 )
+from framegate.domain.serial import dump, load, prepare
 from framegate.media import notes
 from framegate.media.colour import UNSPECIFIED, chroma_of, describe, hdr_kind
 from framegate.media.container import Tally, open_source, vendor_errors

@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.decoding import RevisitWork
 from framegate.media.alpha import Opaque
 from framegate.media.container import (
@@ -34,12 +34,12 @@ from framegate.security.sandbox.call import Call
 REPORT_FRAMES = 200
 EARLIER = 8  # keyframes before a frame that are worth a try, then the file's start
 
-codec.prepare(RevisitWork)
+serial.prepare(RevisitWork)
 
 
 def decode(call: Call) -> dict[str, Any]:
     """Raises what opening and converting raise; a frame that does not come out is left out."""
-    work = codec.load(RevisitWork, call.request)
+    work = serial.load(RevisitWork, call.request)
     snapshots = Snapshots(View.of(work.video))
     opaque = Opaque(full_range=work.video.colour.full_range)
     found = 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from av.video.frame import VideoFrame
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.decoding import SampleDone, SampleWork
 from framegate.domain.sampling import Chooser, Chosen, Glance
 from framegate.errors import Undecodable
@@ -35,7 +35,7 @@ two clips."""
 
 _BATCH = 256  # frames a message: under 16 KiB of JSON
 
-codec.prepare(SampleWork, SampleDone)
+serial.prepare(SampleWork, SampleDone)
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class _Batch:
 
 def decode(call: Call) -> dict[str, Any]:
     """Raises `Undecodable` (no frame came out), and what opening raises."""
-    work = codec.load(SampleWork, call.request)
+    work = serial.load(SampleWork, call.request)
     video = work.video
     with open_source(call.fd("source"), max_pixels=video.decoder_pixels) as container:
         stream = video_track(container, video.index)
@@ -90,7 +90,7 @@ def decode(call: Call) -> dict[str, Any]:
             looking.look(opaque.show(frame))
         last = looking.finish()
     tally = frames.tally
-    return codec.dump(
+    return serial.dump(
         SampleDone(
             decoded=frames.decoded,
             sampled=looking.sampled,

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.stills import PosterWork, PreviewWork, ThumbnailWork
 from framegate.errors import Undecodable
 from framegate.media.container import WORK_FORMATS, Tally, open_source, packets, time_base
@@ -30,7 +30,7 @@ def thumbnails(call: Call) -> dict[str, Any]:
 
     Each frame's ``meta`` is ``{"frame": output frame number}``. Answers ``{"frames": count}``.
     """
-    work = codec.load(ThumbnailWork, call.request)
+    work = serial.load(ThumbnailWork, call.request)
     scale = VideoReformatter()
     count = 0
     for number, frame in keyframes(
@@ -45,7 +45,7 @@ def thumbnails(call: Call) -> dict[str, Any]:
 
 def poster(call: Call) -> dict[str, Any]:
     """Task: one output frame of descriptor ``video``, scaled, in the ring."""
-    work = codec.load(PosterWork, call.request)
+    work = serial.load(PosterWork, call.request)
     span = (work.frame, work.frame + 1)
     for number, frame in frames_within(
         call.fd("video"), work.grid, [span], max_pixels=work.max_pixels, step=work.step
@@ -63,7 +63,7 @@ def preview(call: Call) -> dict[str, Any]:
     The index goes into space reserved at the front: FFmpeg's ``faststart`` would open the file a
     second time by its path, which a task has not.
     """
-    work = codec.load(PreviewWork, call.request)
+    work = serial.load(PreviewWork, call.request)
     names = ["video", "audio"] if work.audio_packets else ["video"]
     inputs = [
         open_source(call.fd(name), max_pixels=work.max_pixels, formats=WORK_FORMATS)

@@ -22,7 +22,7 @@ import av
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import ChunkWork
 from framegate.domain.ladder import Chunk, Grid, Rendition, VideoCodec
 from framegate.domain.pertitle import TrialPoint
@@ -38,7 +38,7 @@ from framegate.media.source_frames import SourceCount, grid_frames
 from framegate.media.writing import explained
 from framegate.security.sandbox import Call
 
-codec.prepare(TrialWork, TrialDone)
+serial.prepare(TrialWork, TrialDone)
 
 AT_ONCE = 4  # encoders side by side; each is one thread, so their number changes no byte
 PIXELS_AT_ONCE = 1920 * 1088  # of the largest size: so a job at 1080p stays under 1.2 GB
@@ -62,7 +62,7 @@ def measure(call: Call) -> dict[str, Any]:
     Emits ``{"trials": done}``, counted over all windows. Raises `Undecodable` when no window can be
     decoded, `MediaLimit`, `ComponentMissing`, `Internal`.
     """
-    work = codec.load(TrialWork, call.request)
+    work = serial.load(TrialWork, call.request)
     top = max(work.sizes, key=lambda size: size.width * size.height)
     sums = [_Sum() for _ in work.trials]
     windows: list[Window] = []
@@ -94,7 +94,7 @@ def measure(call: Call) -> dict[str, Any]:
     if not windows:
         raise Undecodable("No part of the video can be tried")
     points = (total.point(trial) for total, trial in zip(sums, work.trials, strict=True))
-    return codec.dump(TrialDone(tuple(points), tuple(windows)))
+    return serial.dump(TrialDone(tuple(points), tuple(windows)))
 
 
 class _Sum:

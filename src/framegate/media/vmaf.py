@@ -22,7 +22,7 @@ from typing import Any
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import ChunkWork
 from framegate.domain.ladder import Chunk, QualityWindow, Rendition
 from framegate.domain.media import decoder_pixels
@@ -40,7 +40,7 @@ def measure(call: Call) -> dict[str, Any]:
 
     Emits ``{"frames": passed}``. Raises `Undecodable` when the source or a rendition lacks a frame.
     """
-    work = codec.load(VmafWork, call.request)
+    work = serial.load(VmafWork, call.request)
     size = max(((r.width, r.height) for r in work.renditions), key=lambda s: s[0] * s[1])
     with Scorer(*size) as scorer:
         rungs = [_Rung(call, rendition, work, size) for rendition in work.renditions]
@@ -59,7 +59,7 @@ def measure(call: Call) -> dict[str, Any]:
                 call.emit({"frames": passed})
         for (rung, number), score in zip(added, scorer.scores(), strict=True):
             rung.scores[number] = score
-    return codec.dump(VmafDone(tuple(w for rung in rungs for w in rung.windows(work.windows))))
+    return serial.dump(VmafDone(tuple(w for rung in rungs for w in rung.windows(work.windows))))
 
 
 def _runs(windows: tuple[Window, ...]) -> Iterator[list[Window]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from framegate.domain.codec import load
+from framegate.domain.serial import load
 from framegate.domain.vision import Profile
 from framegate.errors import SettingsInvalid
 from framegate.planner.fit import Architecture, Card, Fit, Reserve, fit

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from framegate.catalog.works import Work
 from framegate.domain.asset import Asset
-from framegate.domain.codec import load
 from framegate.domain.explaining import Explanation, explain
 from framegate.domain.layout import VERDICT
 from framegate.domain.policy import Decision, Policy, Verdict
 from framegate.domain.policy_file import load_policy
 from framegate.domain.screening import Screening
+from framegate.domain.serial import load
 from framegate.errors import AssetUnknown, PolicyUnknown, ScreeningGone
 from framegate.flow.comparing import stored_screening
 from framegate.flow.state import Outcome

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from framegate.catalog.works import Work, WorkStatus
 from framegate.domain.asset import Asset
-from framegate.domain.codec import load
 from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Action, Verdict
+from framegate.domain.serial import load
 from framegate.errors import CaseNotOpen
 from framegate.flow.state import Outcome
 from framegate.flow.workshop import Workshop

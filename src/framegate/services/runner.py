@@ -15,9 +15,9 @@ from pathlib import Path
 
 from framegate.catalog.works import Work, WorkStatus
 from framegate.domain.asset import Asset, AssetDetails, SourceFile
-from framegate.domain.codec import dump, load
 from framegate.domain.layout import MASTER, MPD, POSTER, REPORT, REPORT_PAGE, VERDICT
 from framegate.domain.policy import Action
+from framegate.domain.serial import dump, load
 from framegate.errors import CaseNotOpen, DiskFull, FramegateError
 from framegate.flow.process import PROCESS, RELEASE, RENEW, Flows
 from framegate.flow.state import Outcome, Run

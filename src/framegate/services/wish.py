@@ -10,12 +10,12 @@ from pathlib import Path
 
 from framegate.catalog import hashlists
 from framegate.domain.asset import AssetDetails
-from framegate.domain.codec import dump
 from framegate.domain.hashlist import HashList
 from framegate.domain.ladder import PRESETS
 from framegate.domain.options import ProcessOptions
 from framegate.domain.policy import Policy
 from framegate.domain.policy_file import MAX_BYTES, load_policy
+from framegate.domain.serial import dump
 from framegate.errors import PolicyInvalid, SettingsInvalid
 
 KEY_DIGITS = 16

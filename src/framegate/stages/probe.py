@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from framegate.domain.codec import dump, load
 from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
+from framegate.domain.serial import dump, load
 from framegate.errors import InputTooLarge, Internal
 from framegate.security.sandbox import Limits
 from framegate.stages.base import StageContext

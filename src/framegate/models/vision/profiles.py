@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from importlib.resources import files
 from pathlib import Path
 
-from framegate.domain.codec import load
+from framegate.domain.serial import load
 from framegate.domain.vision import Profile
 from framegate.errors import Internal, SettingsInvalid
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import AudioDone, AudioWork, Measured
 from framegate.domain.ladder import AudioRendition, EncodedAudio, EncodePlan
 from framegate.domain.layout import AUDIO
@@ -74,7 +74,7 @@ def _measure_source(context: StageContext, fd: int, work: AudioWork) -> Level:
         return _measured(
             context.sandbox.run(
                 "framegate.media.audio_level:source",
-                codec.dump(work),
+                serial.dump(work),
                 fds={"source": source},
                 limits=_limits(work),
             )
@@ -86,7 +86,7 @@ def _measure_encoded(context: StageContext, work: AudioWork, path: Path) -> Leve
         return _measured(
             context.sandbox.run(
                 "framegate.media.audio_level:encoded",
-                codec.dump(work),
+                serial.dump(work),
                 fds={"track": track.fileno()},
                 limits=_limits(work),
             )
@@ -94,7 +94,7 @@ def _measure_encoded(context: StageContext, work: AudioWork, path: Path) -> Leve
 
 
 def _measured(answer: dict[str, Any]) -> Level:
-    return codec.load(Measured, answer).level
+    return serial.load(Measured, answer).level
 
 
 def _encode(
@@ -105,14 +105,14 @@ def _encode(
         with atomic_file(path) as out:
             answer = context.sandbox.run(
                 "framegate.media.audio:encode",
-                codec.dump(work),
+                serial.dump(work),
                 fds={"source": source, "out": out.fileno()},
                 limits=replace(
                     _limits(work),
                     file_bytes=int(2 * work.audio.bitrate / 8 * length) + SLACK_BYTES,
                 ),
             )
-    return codec.load(AudioDone, answer)
+    return serial.load(AudioDone, answer)
 
 
 def _limits(work: AudioWork) -> Limits:

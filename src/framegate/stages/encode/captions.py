@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from framegate.domain import codec, webvtt
+from framegate.domain import serial, webvtt
 from framegate.domain.caption_twins import said_twice
 from framegate.domain.captions import (
     MAX_CHARACTERS,
@@ -84,12 +84,12 @@ def read_captions(
     with reopened(fd) as source:
         answer = context.sandbox.run(
             TASK,
-            codec.dump(work),
+            serial.dump(work),
             fds={"source": source},
             limits=_limits(facts),
             on_message=collected.hear,
         )
-    done = codec.load(CaptionsDone, answer)
+    done = serial.load(CaptionsDone, answer)
     silent = {each.index for each in wanted}
     for name, why in done.refused:
         collected.cues.pop(name, None)

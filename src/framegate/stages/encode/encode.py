@@ -19,7 +19,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import (
     ChunkDone,
     ChunkFile,
@@ -77,7 +77,7 @@ def chunk_id(work: ChunkWork, *, source_sha256: str, encoders: Encoders) -> str:
     said = {
         "contract": CONTRACT,
         "source": source_sha256,
-        "work": codec.dump(work),
+        "work": serial.dump(work),
         "libraries": encoders.libraries,
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -124,7 +124,7 @@ def encode_chunk(
         imprints = open_files.enter_context(atomic_file(folder / IMPRINTS))
         answer = context.sandbox.run(
             "framegate.media.chunk:encode",
-            codec.dump(work),
+            serial.dump(work),
             fds={"source": source, "imprints": imprints.fileno()}
             | {f"out.{name}": out.fileno() for name, out in outs.items()},
             limits=_limits(plan.renditions, chunk.frames / plan.grid.frame_rate),
@@ -140,14 +140,14 @@ def encode_chunk(
             for rendition in plan.renditions
         ),
         imprints=_file(context.work, folder / IMPRINTS, ""),
-        done=codec.load(ChunkDone, answer),
+        done=serial.load(ChunkDone, answer),
     )
 
 
 def keep(context: StageContext, receipt: ChunkReceipt) -> None:
     """Make a chunk's receipt durable: from now on it is not encoded again. Raises `DiskFull`."""
     folder = context.work / CHUNKS / receipt.id
-    write_bytes(folder / RECEIPT, json.dumps(codec.dump(receipt)).encode())
+    write_bytes(folder / RECEIPT, json.dumps(serial.dump(receipt)).encode())
 
 
 def intact(work: Path, receipt: ChunkReceipt) -> bool:
@@ -191,7 +191,7 @@ def join_rendition(
             try:
                 context.sandbox.run(
                     "framegate.media.join:video",
-                    codec.dump(work),
+                    serial.dump(work),
                     fds={"chunks": feed.fd, "out": out.fileno()},
                     limits=_limits([rendition], length),
                 )
@@ -216,7 +216,7 @@ def join_rendition(
 def _receipt(work: Path, path: Path, name: str) -> ChunkReceipt | None:
     """A finished chunk's receipt, when it is whole and its files are what it says."""
     try:
-        receipt = codec.load(ChunkReceipt, json.loads(path.read_bytes()))
+        receipt = serial.load(ChunkReceipt, json.loads(path.read_bytes()))
     except (OSError, ValueError, Internal):
         return None  # not there, or cut short: the chunk is encoded again
     return receipt if receipt.id == name and intact(work, receipt) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.encoding import Encoders
 from framegate.domain.ladder import VideoCodec
 from framegate.errors import ComponentMissing
@@ -13,7 +13,7 @@ from framegate.security.sandbox.limits import BRIEF
 def encoders(sandbox: MediaSandbox) -> Encoders:
     """Ask. The answer holds as long as the process: the build does not change under it."""
     answer = sandbox.run("framegate.media.encoders:list_", {}, fds={}, limits=BRIEF)
-    return codec.load(Encoders, answer)
+    return serial.load(Encoders, answer)
 
 
 def require(found: Encoders, wanted: VideoCodec) -> None:

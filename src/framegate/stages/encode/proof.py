@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.counted import counted
 from framegate.domain.ladder import EncodedRendition, EncodePlan, Grid, QualityWindow
 from framegate.domain.media import VideoFacts
@@ -155,12 +155,12 @@ def prove(
             fds[f"in.{encoded.rendition.name}"] = _open(path, stack)
         answer = context.sandbox.run(
             TASK,
-            codec.dump(work),
+            serial.dump(work),
             fds=fds,
             limits=_limits(plan, len(windows), frames),
             on_message=heard,
         )
-    done = codec.load(VmafDone, answer)
+    done = serial.load(VmafDone, answer)
     context.progress.end("proof", f"{counted(len(windows), 'window')}, {_lowest(done.windows)}")
     return tuple(
         replace(

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.counted import counted
 from framegate.domain.frames import Pixels
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan, Rendition
@@ -198,7 +198,7 @@ def _frames(
         fd = _open(context.work / video.path, os.O_RDONLY, stack)
         context.sandbox.run(
             task,
-            codec.dump(work),
+            serial.dump(work),
             fds={"video": fd},
             limits=_LIMITS,
             ring=RingSpec(slots=4, slot_bytes=work.width * work.height * 3),
@@ -225,7 +225,7 @@ def _preview(
         fds["out"] = _open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, stack)
         context.sandbox.run(
             PREVIEW_TASK,
-            codec.dump(PreviewWork(video.frames, packets, _bound(video))),
+            serial.dump(PreviewWork(video.frames, packets, _bound(video))),
             fds=fds,
             limits=Limits(memory_bytes=1 << 30, file_bytes=2 * size + (16 << 20)),
         )

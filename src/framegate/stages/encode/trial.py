@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.ladder import EncodeOptions, EncodePlan, Grid
 from framegate.domain.media import MediaFacts, VideoFacts
 from framegate.domain.pertitle import LadderMode
@@ -97,7 +97,7 @@ def make_plan(
         with reopened(fd) as source:
             answer = context.sandbox.run(
                 TASK,
-                codec.dump(work),
+                serial.dump(work),
                 fds={"source": source},
                 limits=_limits(work),
                 on_message=heard,
@@ -106,7 +106,7 @@ def make_plan(
         # the parts that were chosen are damaged; the encode repeats pictures over such holes
         context.progress.end(STAGE, "fixed ladder")
         return pertitle.unfitted(plan, f"{error.what}".rstrip("."))
-    fitted = pertitle.fit(plan, codec.load(TrialDone, answer), crf_offset=options.crf_offset)
+    fitted = pertitle.fit(plan, serial.load(TrialDone, answer), crf_offset=options.crf_offset)
     context.progress.end(STAGE, ", ".join(rendition.name for rendition in fitted.renditions))
     return fitted
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
 from framegate.domain.decoding import RevisitWork
 from framegate.domain.frames import PictureSignals, Sample, SampleInfo, SampleReason
@@ -22,6 +21,7 @@ from framegate.domain.imprint import Imprints, distance
 from framegate.domain.layout import SAMPLES
 from framegate.domain.media import MediaFacts
 from framegate.domain.screening import Screening, Supplement
+from framegate.domain.serial import dump, load
 from framegate.domain.unseen import ALIKE, Look
 from framegate.security.sandbox import FrameHeader
 from framegate.stages.base import StageContext

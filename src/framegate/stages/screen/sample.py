@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain.codec import load
 from framegate.domain.frames import (
     PREVIEW_LONG_SIDE,
     FrameSignals,
@@ -30,6 +29,7 @@ from framegate.domain.frames import (
 )
 from framegate.domain.imprint import BLOCKS, COLUMNS, PLANES, ROWS, Codes, record
 from framegate.domain.media import VideoFacts
+from framegate.domain.serial import load
 from framegate.domain.span import Span
 from framegate.errors import Internal
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec

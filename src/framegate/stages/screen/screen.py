@@ -15,7 +15,6 @@ from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain.captions import Captions
-from framegate.domain.codec import dump, load
 from framegate.domain.counted import counted
 from framegate.domain.creator import findings_of
 from framegate.domain.decoding import SampleDone, SampleWork
@@ -25,6 +24,7 @@ from framegate.domain.media import MediaFacts
 from framegate.domain.options import ScreenMode
 from framegate.domain.sampling import SamplingRule
 from framegate.domain.screening import Screening
+from framegate.domain.serial import dump, load
 from framegate.errors import Internal
 from framegate.security.sandbox import Limits
 from framegate.stages.base import StageContext

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from framegate.domain import codec
+from framegate.domain import serial
 from framegate.domain.audio_tracks import MOST_TRACKS, in_order
 from framegate.domain.decoding import BLOCK_S, SOUND_RATE, ListenDone, ListenWork
 from framegate.domain.findings import AnalyserRun, Finding, Tag
@@ -136,14 +136,14 @@ def _listen(
     with reopened(fd) as opened:
         answer = context.sandbox.run(
             TASK,
-            codec.dump(work),
+            serial.dump(work),
             fds={"source": opened},
             limits=limits or _limits(track),
             ring=RING,
             on_message=on_message,
             on_frame=on_frame,
         )
-    done = codec.load(ListenDone, answer)
+    done = serial.load(ListenDone, answer)
     if done.loudness_lufs is not None and not math.isfinite(done.loudness_lufs):
         raise _nonsense()
     return HeardTrack(
