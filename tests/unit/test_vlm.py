@@ -158,6 +158,25 @@ def test_every_shot_is_seen_and_like_frames_are_not_asked_twice() -> None:
     assert run.samples_seen == 3
 
 
+def test_what_is_said_of_a_frame_holds_for_those_that_look_like_it() -> None:
+    """A rule may want two samples, and one of several that look alike is asked about."""
+    one, other = square("red", 1), square("grey", 2)
+    shown = [
+        Sample(
+            SampleInfo(index, index, Fraction(index), 0, SampleReason.GAP, 640, 360), pixels, pixels
+        )
+        for index, pixels in enumerate([one, one, other, one])
+    ]
+    vision = ToldVision(TRUTH, profile=ROOMY)
+    seen = look(vision, shown)
+    assert vision.kinds().count("triage") == 2
+    assert found(seen) == {0: {"violence"}, 1: {"violence"}, 3: {"violence"}}
+    spans = {one.sample: one.span for one in seen.findings}
+    assert spans[3] is not None
+    assert spans[3].start == 3
+    assert vlm_run(seen).samples_seen == 2, "it looked at two"
+
+
 def test_neighbours_share_a_question_where_the_minute_allows_no_more() -> None:
     profile = Profile("told", "told/model", triage_calls=6, frames_per_request=4)
     vision = ToldVision({}, profile=profile)
@@ -421,5 +440,5 @@ def test_a_plain_picture_is_asked_about_now_and_then() -> None:
         SampleInfo(second, second, Fraction(second), 0, SampleReason.GAP, 640, 360)
         for second in range(12)
     ]
-    asked = [novelty.wants(info, None) for info in plain]
-    assert [at for at, one in enumerate(asked) if one] == [0, 5, 10]
+    like = [novelty.like(info, None) for info in plain]
+    assert like == [None, 0, 0, 0, 0, None, 5, 5, 5, 5, None, 10]

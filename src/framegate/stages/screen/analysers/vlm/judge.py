@@ -8,10 +8,10 @@ are in flight together (`asking`), and what was said of a frame like it before c
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -95,6 +95,7 @@ class VisionJudge:
         self._seconds = 0.0  # of video seen so far
         self._running: list[_Running] = []
         self._looked: list[Fraction] = []
+        self._alike: dict[int, list[SampleInfo]] = defaultdict(list)  # by the sample asked about
         self._findings: list[Finding] = []
         self._tags: list[Tag] = []
         self._failures: Counter[str] = Counter()
@@ -118,8 +119,9 @@ class VisionJudge:
         self._seconds = max(self._seconds, float(time))
         if self._waiting and (time - self._since >= WINDOW_S or len(self._waiting) >= MOST_WAITING):
             self._send(time)
-        new = self._novelty.wants(sample.info, pdq)
-        if not new and sample.info.reason is not SampleReason.UNSEEN:
+        like = self._novelty.like(sample.info, pdq)
+        if like is not None and sample.info.reason is not SampleReason.UNSEEN:
+            self._alike[like].append(sample.info)
             return
         said = self._memory.recall(pdq, seen)
         if said is not None:
@@ -145,7 +147,7 @@ class VisionJudge:
             f"without the verdict cache: {self._memory.trouble}" if self._memory.trouble else "",
         ]
         return Looked(
-            findings=tuple(self._findings),
+            findings=(*self._findings, *self._spread()),
             tags=tuple(self._tags),
             reason="; ".join(reason for reason in reasons if reason),
             unavailable=bool(missing or self._withheld),
@@ -254,6 +256,20 @@ class VisionJudge:
             for label, value in sorted(said.yes.items())
             if value >= FLOOR
         ]
+
+    def _spread(self) -> Iterable[Finding]:
+        """What was said of a frame, said of those that look like it too: a rule that wants two
+        samples must not fail because the second was not worth a question.
+        """
+        for finding in self._findings:
+            if finding.sample is not None:
+                for info in self._alike.get(finding.sample, ()):
+                    yield replace(
+                        finding,
+                        span=Span(info.time, info.time),
+                        sample=info.index,
+                        detail="as a frame like it in this video",
+                    )
 
     def _describe(self) -> None:
         """One detailed answer a video, where the profile allows it and no doubt brought one."""

@@ -3,7 +3,8 @@
 Asked is one sample of every shot, and every one that the sampler took because the picture had
 changed and that looks unlike all that were asked about before in this video. A minute of video has
 a number of questions that the profile allows; where it has more samples than that, neighbours share
-a first question, and whoever shared one that did not come out clear is asked alone.
+a first question, and whoever shared one that did not come out clear is asked alone. What is said of
+a sample holds for those that look like it and are not asked about.
 """
 
 from __future__ import annotations
@@ -30,25 +31,29 @@ PLAIN_EVERY_S = 5  # between two questions about pictures without much in them
 class Novelty:
     """Remembers what was asked about in one video."""
 
-    _known: list[str] = field(default_factory=list)
-    _shots: set[int] = field(default_factory=set)
+    _known: list[tuple[str, int]] = field(default_factory=list)  # hash, sample
+    _last: dict[int, int] = field(default_factory=dict)  # shot -> sample last asked about
     _plain: Fraction | None = None  # when a plain picture was last asked about
 
-    def wants(self, info: SampleInfo, pdq: PdqHash | None) -> bool:
-        """Whether this sample must be asked about: a shot's first, or unlike all before."""
-        first = info.shot not in self._shots
-        self._shots.add(info.shot)
+    def like(self, info: SampleInfo, pdq: PdqHash | None) -> int | None:
+        """The sample asked about before that this one looks like; None when it must be asked about:
+        a shot's first, or unlike all before.
+        """
+        last = self._last.get(info.shot)
         if pdq is None or pdq.quality < SURE:
             # too plain to know again (black, a title card): now and then is enough
             again = self._plain is None or info.time - self._plain >= PLAIN_EVERY_S
-            if first or again:
-                self._plain = info.time
-            return first or again
-        apart = min((distance(pdq.pdq, known) for known in self._known), default=PDQ_BITS)
-        wanted = first or apart > (ALIKE if info.reason in _NEW else OTHER)
-        if wanted:
-            self._known.append(pdq.pdq)
-        return wanted
+            if last is not None and not again:
+                return last
+            self._plain = info.time
+        else:
+            known = ((distance(pdq.pdq, other), sample) for other, sample in self._known)
+            apart, nearest = min(known, default=(PDQ_BITS, info.index))
+            if last is not None and apart <= (ALIKE if info.reason in _NEW else OTHER):
+                return nearest if apart <= ALIKE else last
+            self._known.append((pdq.pdq, info.index))
+        self._last[info.shot] = info.index
+        return None
 
 
 def groups[T](waiting: Sequence[T], *, allowed: int, together: int) -> list[list[T]]:
