@@ -73,14 +73,14 @@ def chart(number: float, width: int = WIDTH, height: int = HEIGHT) -> Rgb:
 def frames(
     layout: str = "yuv420p",
     *,
-    count: int = FRAMES,
+    count: int | None = None,
     size: tuple[int, int] = (WIDTH, HEIGHT),
     matrix: str = "ITU709",
     full: bool = False,
     turn: Callable[[Rgb], Rgb] = lambda picture: picture,
 ) -> list[VideoFrame]:
     found = []
-    for number in range(count):
+    for number in range(FRAMES if count is None else count):
         picture = np.ascontiguousarray(turn(chart(number, *size)))
         frame = VideoFrame.from_ndarray(picture, "rgb24")
         if frame.format.name != layout:
