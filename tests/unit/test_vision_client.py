@@ -291,6 +291,15 @@ def test_nobody_is_followed(server: ScriptedServer, client: Client) -> None:
     assert "/elsewhere" not in server.paths
 
 
+def test_no_cookie_is_kept(server: ScriptedServer, client: Client) -> None:
+    vision = client()
+    reply = choosing({"A": 0.2, "B": 0.7, "C": 0.1})
+    server.next(Reply(reply.body, headers={"Set-Cookie": "session=1; Path=/"}))
+    for _ in range(2):
+        answer_of(vision.ask(question()))
+    assert all("cookie" not in asked.headers for asked in server.asked)
+
+
 def test_a_slow_loris_is_cut_off_at_the_deadline(server: ScriptedServer, client: Client) -> None:
     server.next(*[Reply(b'{"id": "chatcmpl', hang=True)] * 4)
     refused(client(deadline_s=0.2).ask(question()), "nothing whole came")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -33,7 +34,7 @@ from framegate.models.vision.checks import examine
 from framegate.models.vision.gate import Gate
 from framegate.models.vision.pace import Pace
 from framegate.models.vision.requests import Requests, Sleep
-from framegate.models.vision.transport import connection
+from framegate.models.vision.transport import Connections
 from framegate.models.vision.wire import body, read
 
 CLOSE_S = 10.0
@@ -86,7 +87,7 @@ class VisionClient:
         self._closed = False
         self._served: dict[tuple[str, ...], Served] = {}
         self._priorities = False
-        self._use = VisionUse()
+        self._counts: Counter[str] = Counter()  # of `VisionUse`, by field
 
     @property
     def profile(self) -> Profile:
@@ -118,7 +119,7 @@ class VisionClient:
     def use(self) -> VisionUse:
         """See `Vision.use`."""
         with self._guard:
-            use, lines = self._use, self._lines
+            use, lines = VisionUse(**self._counts), self._lines
         if lines is None:
             return use
         return replace(
@@ -171,7 +172,7 @@ class VisionClient:
             profile = self._profile
             clock = asyncio.get_running_loop().time
             # /models and /tokenize go beside those that the gate admits
-            http = connection(api_key=self._api_key, most=profile.most_in_flight + 2)
+            http = Connections(api_key=self._api_key, most=profile.most_in_flight + 2)
             pace = Pace(bound_s=profile.p95_ms / 1000, most=profile.most_in_flight)
             gate = Gate(pace, self._breaker, clock)
             requests = Requests(http, gate, clock, deadline_s=profile.deadline_s, sleep=self._sleep)
@@ -223,8 +224,7 @@ class VisionClient:
 
     def _count(self, **more: int) -> None:
         with self._guard:
-            sums = {name: getattr(self._use, name) + count for name, count in more.items()}
-            self._use = replace(self._use, **sums)
+            self._counts.update(more)
 
     async def _end(self) -> None:
         lines = self._lines

@@ -20,7 +20,7 @@ import tenacity
 from framegate.domain.vision import Urgency
 from framegate.errors import VisionUnavailable
 from framegate.models.vision.gate import Gate
-from framegate.models.vision.transport import MOST_BYTES, Packed, TooLarge
+from framegate.models.vision.transport import MOST_BYTES, Connections, Packed, TooLarge
 from framegate.models.vision.wire import lied, parsed, quoted
 
 TRIES = 4
@@ -75,7 +75,7 @@ class Requests:
 
     def __init__(
         self,
-        http: httpx2.AsyncClient,
+        http: Connections,
         gate: Gate,
         clock: Callable[[], float],
         *,
@@ -120,6 +120,21 @@ class Requests:
                 self._gate.answered(place, took if measured else None)
                 return body, took
 
+        try:
+            return await once()
+        except Again as again:
+            first: Again | None = again
+
+        async def from_the_first_on() -> tuple[bytes, float]:
+            """What the first try came to, then more tries: nearly all questions need but one, and
+            the library's machinery costs as much as reading an answer.
+            """
+            nonlocal first
+            if first is not None:
+                came_to, first = first, None
+                raise came_to
+            return await once()
+
         trying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Again),
             wait=_pause,
@@ -128,7 +143,7 @@ class Requests:
             reraise=True,
         )
         try:
-            return await trying(once)
+            return await trying(from_the_first_on)
         except Again as again:
             raise VisionUnavailable(
                 "the vision model's server did not answer",
@@ -152,10 +167,9 @@ class Requests:
         self, method: str, url: str, content: bytes | None, within_s: float
     ) -> httpx2.Response:
         self.tries += 1
-        headers = {} if content is None else {"Content-Type": "application/json"}
         try:
             async with asyncio.timeout(within_s):
-                response = await self._http.request(method, url, content=content, headers=headers)
+                response = await self._http.send(method, url, content)
         except TimeoutError as error:
             raise Again(f"nothing whole came in {within_s:g} s") from error
         except TooLarge:

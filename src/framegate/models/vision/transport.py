@@ -38,29 +38,53 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-class _BoundedTransport(httpx2.AsyncHTTPTransport):
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = await super().handle_async_request(request)
-        if response.headers.get("content-encoding", "identity") != "identity":
+def _plain(response: httpx2.Response) -> _Bounded:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise Packed
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    return _Bounded(response.stream)
+
+
+class Connections:
+    """At most ``most`` requests at once. Time limits are the caller's, but for connecting: a server
+    that is gone is known in `CONNECT_S`.
+
+    The library's transport alone: its client would keep cookies, and take a fifth of the time
+    that a request costs here for redirects, sign-on and hooks that nobody wants.
+    """
+
+    def __init__(self, *, api_key: str, most: int) -> None:
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        self._transport = httpx2.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "framegate",
+        }
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._extensions = {"timeout": httpx2.Timeout(None, connect=CONNECT_S).as_dict()}
+        self._urls: dict[str, httpx2.URL] = {}
+
+    async def send(self, method: str, url: str, content: bytes | None) -> httpx2.Response:
+        """The whole answer. Raises `TooLarge`, `Packed` and the library's errors."""
+        if url not in self._urls:  # few, and parsing one costs more than a picture's base64
+            self._urls[url] = httpx2.URL(url)
+        headers = self._headers
+        if content is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+        request = httpx2.Request(
+            method, self._urls[url], headers=headers, content=content, extensions=self._extensions
+        )
+        response = await self._transport.handle_async_request(request)
+        try:
+            response.stream = _plain(response)
+            await response.aread()
+        except BaseException:
             await response.aclose()
-            raise Packed
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        response.stream = _Bounded(response.stream)
+            raise
         return response
 
-
-def connection(*, api_key: str, most: int) -> httpx2.AsyncClient:
-    """A client for at most ``most`` requests at once. Time limits are the caller's, but for
-    connecting: a server that is gone is known in `CONNECT_S`.
-    """
-    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-    if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
-    return httpx2.AsyncClient(
-        transport=_BoundedTransport(limits=limits, trust_env=False),
-        headers=headers,
-        timeout=httpx2.Timeout(None, connect=CONNECT_S),
-        follow_redirects=False,
-        trust_env=False,
-    )
+    async def aclose(self) -> None:
+        """End them all."""
+        await self._transport.aclose()
