@@ -32,7 +32,7 @@ RUNS = {
     "flow": 3,
     "memory": 1,
     "vlm": 1,
-    "vlm_server": 7,
+    "vlm_server": 15,
 }
 
 

@@ -166,14 +166,16 @@ class ScriptedServer:
         models: Sequence[str] = (MODEL,),
         tokens: Callable[[str], list[int]] | None = lambda text: list(text.encode()),
         priorities: bool = True,
+        keep: bool = True,
     ) -> None:
         """``tokens`` splits a text for /tokenize, None where there is no such page;
-        ``priorities``: whether a request may bring one.
+        ``priorities``: whether a request may bring one; ``keep``: what was asked, in ``asked``.
         """
         self._script = script
         self._models = tuple(models)
         self._tokens = tokens
         self._priorities = priorities
+        self._keep = keep
         self._next: deque[Reply] = deque()
         self._pages: dict[str, Reply] = {}
         self._writers: set[asyncio.StreamWriter] = set()
@@ -305,7 +307,8 @@ class ScriptedServer:
         return _json({"error": {"message": f"no page {path}"}}, 404)
 
     def _complete(self, asked: Asked) -> Reply:
-        self.asked.append(asked)
+        if self._keep:
+            self.asked.append(asked)
         if not self._priorities and "priority" in asked.body:
             return _json({"error": {"message": "priority scheduling is not enabled"}}, 400)
         return self._next.popleft() if self._next else self._script(asked)
