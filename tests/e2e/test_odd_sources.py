@@ -63,7 +63,7 @@ def drawn(name: str, spec: ClipSpec) -> Callable[[Path], Path]:
 
 
 DRAWN: dict[str, Callable[[Path], Path]] = {
-    "4K": drawn("large.mp4", replace(LASTING, size=(3840, 2160), seconds=Fraction(5))),
+    "4K": drawn("large.mp4", replace(LASTING, size=(3840, 2160), fps=Fraction(10))),
     "5.1 and two languages": drawn(
         "languages.mp4",
         replace(
