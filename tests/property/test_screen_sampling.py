@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain.frames import SampleReason
-from framegate.domain.sampling import Chooser, Chosen, Glance, SamplingRule
+from framegate.domain.sampling import Chooser, Chosen, SamplingRule
 
 TIME_BASE = Fraction(1, 1000)
 
@@ -35,13 +35,16 @@ rules = st.builds(
 def choose(
     found: list[tuple[int, bool, int]], rule: SamplingRule, first: int = 0
 ) -> tuple[list[int], list[Chosen[int]]]:
-    chooser: Chooser[int] = Chooser(rule, TIME_BASE)
+    levels: dict[int, int] = {}
+    chooser: Chooser[int] = Chooser(
+        rule, TIME_BASE, lambda pts: np.full((9, 16), levels[pts], np.float32)
+    )
     pts, all_pts, chosen = first, [], []
     for step, cut, level in found:
         pts += step
         all_pts.append(pts)
-        signature = np.full((9, 16), level, np.float32)
-        chosen += chooser.offer(Glance(pts, cut, signature), pts)
+        levels[pts] = level
+        chosen += chooser.offer(pts, pts, cut=cut)
     return all_pts, chosen + chooser.finish()
 
 

@@ -14,8 +14,10 @@ Promise: between two chosen frames (the video's first frame counts as a start) l
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,17 +50,8 @@ class SamplingRule:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Glance:
-    """What the chooser knows of a decoded frame; ``pts`` must ascend strictly."""
-
-    pts: int
-    cut: bool  # the first frame of a new shot
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Chosen[T]:
-    """A frame to look at; ``frame`` is what was offered with its glance."""
+    """A frame to look at; ``frame`` is what was offered."""
 
     frame: T
     pts: int
@@ -66,24 +59,27 @@ class Chosen[T]:
     reason: SampleReason
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Held[T]:
-    glance: Glance
+class _Held[T](NamedTuple):
     frame: T
+    pts: int
     shot: int
 
 
 class Chooser[T]:
     """Offer every decoded frame in presentation order; holds at most two frames.
 
+    ``signature`` is asked for when a frame's picture matters, which is not so of most frames.
     Works on whole PTS ticks: comparing integers costs a hundredth of comparing fractions.
     """
 
-    def __init__(self, rule: SamplingRule, time_base: Fraction) -> None:
+    def __init__(
+        self, rule: SamplingRule, time_base: Fraction, signature: Callable[[T], Signature]
+    ) -> None:
         self._gap = rule.largest_gap(time_base)
         self._settle = math.ceil(rule.settle / time_base)
         self._spacing = math.ceil(rule.spacing / time_base)
         self._novelty = rule.novelty
+        self._signature = signature
         self._shot = -1
         self._now: int | None = None
         self._last = 0  # PTS of the last look
@@ -91,27 +87,30 @@ class Chooser[T]:
         self._pending: _Held[T] | None = None  # the last frame offered, if it was not taken
         self._opening: _Held[T] | None = None  # first frame of a shot that had no look yet
 
-    def offer(self, glance: Glance, frame: T) -> list[Chosen[T]]:
-        """Frames to look at now, ascending; at most the ones held and this one."""
-        if self._now is not None and glance.pts <= self._now:
-            raise ValueError(f"frames must ascend: {glance.pts} after {self._now}")
+    def offer(self, frame: T, pts: int, *, cut: bool) -> list[Chosen[T]]:
+        """Frames to look at now, ascending; at most the ones held and this one. ``pts`` must
+        ascend strictly; ``cut`` is the first frame of a new shot.
+        """
+        if self._now is not None and pts <= self._now:
+            raise ValueError(f"frames must ascend: {pts} after {self._now}")
         chosen: list[Chosen[T]] = []
-        first = self._now is None
-        self._now = glance.pts
-        if first:
-            self._last = glance.pts
+        opens = cut
+        if self._now is None:
+            opens = True
+            self._last = pts
+        self._now = pts
         pending, self._pending = self._pending, None
-        if first or glance.cut:
+        if opens:
             if pending is not None and self._opening is not None:
                 chosen += self._take(pending, SampleReason.SHOT)
                 pending = None
             self._shot += 1
-        held = _Held(glance, frame, self._shot)
-        if pending is not None and self._late(glance):
+        held = _Held(frame, pts, self._shot)
+        if pending is not None and self._late(pts):
             chosen += self._take(pending, SampleReason.GAP)
-        if first or glance.cut:
+        if opens:
             self._opening = held
-        reason = self._reason(glance)
+        reason = self._reason(held)
         if reason is None:
             self._pending = held
         else:
@@ -123,23 +122,23 @@ class Chooser[T]:
         pending, self._pending = self._pending, None
         return [] if pending is None else self._take(pending, SampleReason.LAST)
 
-    def _late(self, glance: Glance) -> bool:
-        return glance.pts - self._last > self._gap
+    def _late(self, pts: int) -> bool:
+        return pts - self._last > self._gap
 
-    def _reason(self, glance: Glance) -> SampleReason | None:
-        if self._late(glance):  # only over a hole in the source: the frame before is taken by now
+    def _reason(self, held: _Held[T]) -> SampleReason | None:
+        if self._late(held.pts):  # only over a hole: the frame before is taken by now
             return SampleReason.GAP
         if self._opening is not None:
-            settled = glance.pts - self._opening.glance.pts >= self._settle
+            settled = held.pts - self._opening.pts >= self._settle
             return SampleReason.SHOT if settled else None
-        if glance.pts - self._last >= self._spacing and self._unlike(self._seen, glance):
+        if held.pts - self._last >= self._spacing and self._unlike(self._seen, held):
             return SampleReason.NOVELTY
         return None
 
-    def _unlike(self, seen: Signature | None, glance: Glance) -> bool:
+    def _unlike(self, seen: Signature | None, held: _Held[T]) -> bool:
         if seen is None:
             return False
-        difference = np.abs(seen - glance.signature)
+        difference = np.abs(seen - self._signature(held.frame))
         return float(np.add.reduce(difference, axis=None)) > self._novelty * difference.size
 
     def _take(self, held: _Held[T], reason: SampleReason) -> list[Chosen[T]]:
@@ -147,15 +146,13 @@ class Chooser[T]:
         opening = self._opening
         if opening is not None and opening.shot == held.shot:
             self._opening = None
-            if opening is not held and self._unlike(opening.glance.signature, held.glance):
+            if opening is not held and self._unlike(self._signature(opening.frame), held):
                 # a flash, or a fade from black: the shot's first frame is another picture
-                chosen.append(
-                    Chosen(opening.frame, opening.glance.pts, opening.shot, SampleReason.SHOT)
-                )
+                chosen.append(Chosen(opening.frame, opening.pts, opening.shot, SampleReason.SHOT))
                 reason = SampleReason.NOVELTY
             elif reason is SampleReason.GAP:
                 reason = SampleReason.SHOT
-        self._last = held.glance.pts
-        self._seen = held.glance.signature
-        chosen.append(Chosen(held.frame, held.glance.pts, held.shot, reason))
+        self._last = held.pts
+        self._seen = self._signature(held.frame)
+        chosen.append(Chosen(held.frame, held.pts, held.shot, reason))
         return chosen

@@ -22,18 +22,22 @@ class Opaque:
 
     def __init__(self, *, full_range: bool) -> None:
         self._range = "pc" if full_range else "tv"
+        self._plain: set[str] = set()  # formats known to have no alpha
         self._shape: Shape | None = None
         self._line: Line | None = None
 
     def show(self, frame: VideoFrame) -> VideoFrame:
         """The frame without alpha, with its PTS. Raises `Undecodable`, `MediaLimit`."""
-        shape = shape_of(frame)
+        if frame.format.name in self._plain:  # nearly every frame there is: nothing else is asked
+            return frame
         with vendor_errors("A picture with an alpha channel cannot be shown"):
-            if shape != self._shape:
-                self._shape = shape
-                self._line = self._build(shape, frame.format) if has_alpha(frame.format) else None
-            if self._line is None:
+            if not has_alpha(frame.format):
+                self._plain.add(frame.format.name)
                 return frame
+            shape = shape_of(frame)
+            if self._line is None or shape != self._shape:
+                self._shape = shape
+                self._line = self._build(shape, frame.format)
             (shown,) = self._line.push(frame)
             shown.time_base = frame.time_base
             return shown

@@ -7,20 +7,21 @@ the frame as the decoder gave it, so that the same pixels give the same values.
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
 from framegate.domain.imprint import COLUMNS, PLANES, ROWS, Codes, record
 from framegate.media.container import vendor_errors
-from framegate.media.luma import Luma, LumaReader, Pooling, Tiny, shrink
+from framegate.media.luma import Luma, LumaReader, Pooling, Tiny, shrink, values_of
 from framegate.media.writing import explained
 
 _GREY = 128  # both colour differences of a picture without colour
 _AT_ONCE = 64  # records a write: 28 kB
+_EIGHT = (8, 8, 8)  # bits
 _SMALL = (160, 90)  # px, of a frame whose colour can only be read by converting it
 
 
@@ -32,28 +33,42 @@ class Imprinter:
         self._reader = LumaReader(full_range=True)
         self._pools = (Pooling(), Pooling())  # of luma, of colour: each keeps its weights
         self._converter = VideoReformatter()
+        self._direct: dict[str, Sequence[int]] = {}
 
     def take(self, frame: VideoFrame) -> Codes:
         """(`PLANES`, `ROWS`, `COLUMNS`) uint8. Raises `Undecodable`, `MediaLimit`."""
         of_luma, of_colour = self._pools
         codes = np.empty((PLANES, ROWS, COLUMNS), np.uint8)
-        layout = frame.format
-        parts = layout.components
-        if len(parts) < 3:  # noqa: PLR2004 - luma and two colour differences
+        layout = frame.format.name
+        bits = self._direct.get(layout)
+        if bits is None:
+            bits = self._direct[layout] = _direct_bits(frame.format)
+        if len(bits) == 1:
             codes[0] = _rounded(of_luma, shrink(self._reader.read(frame)))
             codes[1:] = _GREY
             return codes
-        planar = layout.is_planar and not layout.is_rgb and not layout.is_big_endian
-        if not planar or [parts[n].plane for n in range(3)] != [0, 1, 2]:
+        if not bits:
             with vendor_errors("A frame cannot be read"):
                 frame = self._converter.reformat(
                     frame, *_SMALL, "yuv444p", interpolation=Interpolation.POINT, threads=1
                 )
-            parts = frame.format.components
-        codes[0] = _rounded(of_luma, shrink(_plane(frame, 0, parts[0].bits)))
-        for index in (1, 2):
-            codes[index] = _rounded(of_colour, shrink(_plane(frame, index, parts[index].bits)))
+            bits = _EIGHT
+        for index, pool in enumerate((of_luma, of_colour, of_colour)):
+            plane = values_of(frame, index, bits[index])
+            codes[index] = _rounded(pool, shrink(Luma(plane, bits[index], full_range=True)))
         return codes
+
+
+def _direct_bits(layout: VideoFormat) -> Sequence[int]:
+    """Bits of each plane of a format that can be read as it is; of luma alone where there is no
+    more; none for a format that must be converted.
+    """
+    parts = layout.components
+    if len(parts) < PLANES:
+        return (parts[0].bits,)
+    planar = layout.is_planar and not layout.is_rgb and not layout.is_big_endian
+    own = [part.plane for part in parts[:PLANES]] == [0, 1, 2]
+    return tuple(part.bits for part in parts[:PLANES]) if planar and own else ()
 
 
 class ImprintFile:
@@ -79,15 +94,6 @@ class ImprintFile:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             raise explained(error, "The imprints") from error
-
-
-def _plane(frame: VideoFrame, index: int, bits: int) -> Luma:
-    plane = frame.planes[index]
-    kind = np.uint8 if bits <= 8 else np.dtype("<u2")  # noqa: PLR2004 - bits of a byte
-    values: NDArray[Any] = np.frombuffer(plane, kind)
-    row = plane.line_size // values.itemsize
-    picture = values[: row * plane.height].reshape(plane.height, row)[:, : plane.width]
-    return Luma(picture, bits, full_range=True)
 
 
 def _rounded(pooling: Pooling, tiny: Tiny) -> Tiny:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -21,10 +21,10 @@ SIGNATURE = (9, 16)  # rows, columns of block means
 
 _GREY = frozenset({"gray", "gray10le", "gray12le", "gray14le", "gray16le", "nv12", "nv21", "nv16"})
 _DEEP = 8  # bits; deeper components take two bytes
+_BYTE, _TWO_BYTES = np.dtype(np.uint8), np.dtype("<u2")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Luma:
+class Luma(NamedTuple):
     """``plane`` is a view (height, width) on the frame; values of ``bits`` bits."""
 
     plane: Plane
@@ -41,41 +41,46 @@ class LumaReader:
     def __init__(self, *, full_range: bool) -> None:
         self._full_range = full_range
         self._reformatter = VideoReformatter()
-        self._direct: dict[str, int] = {}  # bits of formats whose plane 0 is luma, 0 for others
+        self._direct: dict[str, int] = {}
 
     def read(self, frame: VideoFrame) -> Luma:
         """Luma at source resolution; other layouts (RGB, packed) become 8-bit grey first.
 
         Raises `Undecodable`, `MediaLimit`.
         """
-        bits = self._bits(frame.format)
+        layout = frame.format.name
+        bits = self._direct.get(layout)
+        if bits is None:
+            bits = self._direct[layout] = _direct_bits(frame.format)
         full_range = self._full_range
         if not bits:
             # swscale's grey is full range whatever comes in
             with vendor_errors("A frame cannot be read"):
                 frame = self._reformatter.reformat(frame, format="gray")
             bits, full_range = _DEEP, True
-        plane = frame.planes[0]
-        kind = np.uint8 if bits <= _DEEP else np.dtype("<u2")
-        rows: NDArray[Any] = np.frombuffer(plane, kind)
-        row = plane.line_size // rows.itemsize
-        picture = rows[: row * frame.height].reshape(frame.height, row)[:, : frame.width]
-        return Luma(picture, bits, full_range)
+        return Luma(values_of(frame, 0, bits), bits, full_range)
 
-    def _bits(self, layout: VideoFormat) -> int:
-        name = layout.name
-        known = self._direct.get(name)
-        if known is None:
-            component = layout.components[0]
-            readable = name in _GREY or (
-                layout.is_planar
-                and not layout.is_rgb
-                and component.plane == 0
-                and not name.startswith(("p0", "p2", "p4"))  # semi-planar, shifted up
-            )
-            known = component.bits if readable and not layout.is_big_endian else 0
-            self._direct[name] = known
-        return known
+
+def values_of(frame: VideoFrame, index: int, bits: int) -> Plane:
+    """(height, width) of one plane that holds a single component of ``bits`` bits; a view."""
+    plane: Any = VideoPlane(frame, index)  # `frame.planes` would make all of them
+    kind = _BYTE if bits <= _DEEP else _TWO_BYTES
+    picture: NDArray[Any] = np.ndarray(
+        (plane.height, plane.width), kind, plane, strides=(plane.line_size, kind.itemsize)
+    )
+    return picture
+
+
+def _direct_bits(layout: VideoFormat) -> int:
+    """Bits of a format whose plane 0 is luma that can be read as it is, 0 for others."""
+    component = layout.components[0]
+    readable = layout.name in _GREY or (
+        layout.is_planar
+        and not layout.is_rgb
+        and component.plane == 0
+        and not layout.name.startswith(("p0", "p2", "p4"))  # semi-planar, shifted up
+    )
+    return component.bits if readable and not layout.is_big_endian else 0
 
 
 def shrink(luma: Luma) -> Tiny:

@@ -17,14 +17,14 @@ from av.video.frame import VideoFrame
 
 from framegate.domain import serial
 from framegate.domain.decoding import SampleDone, SampleWork
-from framegate.domain.sampling import Chooser, Chosen, Glance
+from framegate.domain.sampling import Chooser, Chosen
 from framegate.errors import Undecodable
 from framegate.media.alpha import Opaque
 from framegate.media.container import open_source, time_base, video_track
-from framegate.media.luma import SIGNATURE, Luma, LumaReader, Pooling, fields_of, shrink
+from framegate.media.luma import SIGNATURE, Luma, LumaReader, Pooling, Tiny, fields_of, shrink
 from framegate.media.presented import PresentedFrames
 from framegate.media.preview import View
-from framegate.media.signals import FrameMeter
+from framegate.media.signals import FrameMeter, Measured
 from framegate.media.snapshot import Snapshots
 from framegate.security.sandbox.call import Call
 
@@ -37,6 +37,8 @@ _BATCH = 256  # frames a message: under 16 KiB of JSON
 
 serial.prepare(SampleWork, SampleDone)
 
+type _Shown = tuple[VideoFrame, Tiny]
+
 
 @dataclass(slots=True)
 class _Batch:
@@ -46,10 +48,7 @@ class _Batch:
     meter: FrameMeter
     lost: list[tuple[int, int]]  # of the reader; grows
     pts: list[int] = field(default_factory=list)
-    scene: list[float] = field(default_factory=list)
-    luma: list[float] = field(default_factory=list)
-    motion: list[float] = field(default_factory=list)
-    cuts: list[int] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
     black_sent: int = 0
     freeze_sent: int = 0
     lost_sent: int = 0
@@ -60,11 +59,11 @@ class _Batch:
             {
                 "frames": {
                     "pts": self.pts,
-                    "scene": self.scene,
-                    "luma": self.luma,
-                    "motion": self.motion,
+                    "scene": [round(one.scene, 2) for one in self.measured],
+                    "luma": [round(one.luma, 1) for one in self.measured],
+                    "motion": [round(one.motion, 2) for one in self.measured],
                 },
-                "cuts": self.cuts,
+                "cuts": [pts for pts, one in zip(self.pts, self.measured, strict=True) if one.cut],
                 "black": black[self.black_sent :],
                 "freeze": freeze[self.freeze_sent :],
                 "lost": self.lost[self.lost_sent :],
@@ -72,7 +71,7 @@ class _Batch:
         )
         self.black_sent, self.freeze_sent = len(black), len(freeze)
         self.lost_sent = len(self.lost)
-        self.pts, self.scene, self.luma, self.motion, self.cuts = [], [], [], [], []
+        self.pts, self.measured = [], []
 
 
 def decode(call: Call) -> dict[str, Any]:
@@ -125,7 +124,9 @@ class _Looking:
         self._pooling = Pooling()
         self._meter = FrameMeter(base)
         self._batch = _Batch(call, self._meter, lost)
-        self._chooser: Chooser[VideoFrame] = Chooser(work.rule, base)
+        self._chooser: Chooser[_Shown] = Chooser(
+            work.rule, base, lambda shown: self._pooling.signature(shown[1])
+        )
         self._shots = Snapshots(View.of(work.video))
         self._last: int | None = None
         self._step = 0  # the last interval between frames, PTS
@@ -147,13 +148,8 @@ class _Looking:
         self._last = pts
         batch = self._batch
         batch.pts.append(pts)
-        batch.scene.append(round(measured.scene, 2))
-        batch.luma.append(round(measured.luma, 1))
-        batch.motion.append(round(measured.motion, 2))
-        if measured.cut:
-            batch.cuts.append(pts)
-        glance = Glance(pts, measured.cut, self._pooling.signature(tiny))
-        self._send(self._chooser.offer(glance, frame))
+        batch.measured.append(measured)
+        self._send(self._chooser.offer((frame, tiny), pts, cut=measured.cut))
         if len(batch.pts) >= _BATCH:
             batch.flush()
 
@@ -166,9 +162,9 @@ class _Looking:
         self._batch.flush()
         return self._last
 
-    def _send(self, chosen: list[Chosen[VideoFrame]]) -> None:
+    def _send(self, chosen: list[Chosen[_Shown]]) -> None:
         for choice in chosen:
-            pixels, said = self._shots.take(choice.frame)
+            pixels, said = self._shots.take(choice.frame[0])
             said |= {"shot": choice.shot, "reason": choice.reason.value}
             self._call.put_frame(pixels, said)
             self.sampled += 1
