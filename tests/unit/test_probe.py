@@ -6,7 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import footage
 from framegate.domain.limits import SourceLimits
@@ -202,6 +205,37 @@ def test_interlacing_is_measured_whatever_is_flagged(
     else:
         assert video.interlaced_measured > 0.9
         assert video.field_order_measured.value == f"{kind}-first"
+
+
+def page(rows: int, pitch: int) -> NDArray[np.uint8]:
+    """Lines of text as a screen shows it; ruled like a table between them, where ``pitch`` is 6."""
+    luma = np.full((rows, 640), 255, np.uint8)
+    for number, row in enumerate(range(16, rows, 18)):
+        text = " ".join(("return", "value", "import", "none", "error", "index")[number % 4 :] * 3)
+        start = (20 + number % 4 * 30, row)
+        cv2.putText(luma, text, start, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1, cv2.LINE_AA)
+    if pitch:
+        luma[::pitch] = 160
+        luma[::18] = 0
+    return luma
+
+
+@pytest.mark.parametrize(("speed", "pitch"), [(2, 0), (-2, 0), (1, 6), (3, 6)])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_scrolling_text_is_what_it_is(
+    tmp_path: Path, speed: int, pitch: int, *, interlaced: bool
+) -> None:
+    # its even rows look otherwise than its odd ones, which idet takes for fields
+    sheet = page(800, pitch)
+    first = 0 if speed > 0 else 300
+    pictures = [footage.grey(sheet[first + at * speed :][:360]) for at in range(100)]
+    frames = footage.woven(pictures, top_first=True) if interlaced else pictures[:50]
+    video = look(footage.write(tmp_path / "a.mkv", frames, options={"crf": "23"})).video
+    if interlaced:
+        assert video.interlaced_measured > 0.5
+        assert video.field_order_measured is FieldOrder.TOP_FIRST
+    else:
+        assert video.interlaced_measured < 0.05
 
 
 def test_a_still_picture_shows_no_fields(tmp_path: Path) -> None:
