@@ -235,16 +235,18 @@ def test_the_same_frames_again_cost_nothing_and_say_the_same(cache: EmbeddedCach
 class Alarmed:
     """A detector that is sure of something in every sample."""
 
-    name, version, level, labels = "nsfw.alarmed", "1", "detectors", ("sexual.explicit",)
+    name, version, level = "nsfw.alarmed", "1", "detectors"
     model = model_sha256 = None
     batch, every = 3, "sample"
+
+    def __init__(self, label: str = "sexual.explicit") -> None:
+        self.label = label
+        self.labels = (label,)
 
     def analyse(self, shown: Sequence[Sample]) -> Looked:
         return Looked(
             findings=tuple(
-                Finding(
-                    self.name, "1", "sexual.explicit", Status.OK, DETECTED, sample=one.info.index
-                )
+                Finding(self.name, "1", self.label, Status.OK, DETECTED, sample=one.info.index)
                 for one in shown
             )
         )
@@ -259,6 +261,17 @@ def test_clean_is_remembered_only_where_fresh_detectors_agree(cache: EmbeddedCac
     doubted = ToldVision({}, profile=ROOMY)
     look(doubted, shown, cache=cache, others=[Alarmed()])
     assert len(doubted.asked) == 2
+
+
+@pytest.mark.parametrize(("label", "asked"), [("person.face", 0), ("text.overlay", 2)])
+def test_a_face_is_no_doubt_that_a_frame_is_clean_and_text_over_it_is(
+    cache: EmbeddedCache, label: str, asked: int
+) -> None:
+    shown = samples(["grey", "grey"])
+    look(ToldVision({}, profile=ROOMY), shown, cache=cache)
+    again = ToldVision({}, profile=ROOMY)
+    look(again, shown, cache=cache, others=[Alarmed(label)])
+    assert len(again.asked) == asked
 
 
 def test_answers_under_other_words_are_no_answers(cache: EmbeddedCache) -> None:

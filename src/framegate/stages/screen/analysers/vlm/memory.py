@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from framegate.cache.protocol import VerdictCache
+from framegate.domain import labels
 from framegate.domain.findings import Finding, Status
 from framegate.domain.hashlist import DEFAULT_DISTANCE
 from framegate.domain.remembered import Remembered
@@ -27,6 +28,11 @@ edits and frames of other shots measured here (docs/explanation/judgement.md).""
 
 DETECTED = 0.50
 """Raw score of a detector from which it does not agree that a frame is clean."""
+
+WHO = ("person", "creator")
+"""Labels that say who is there: no doubt about what is shown, and most videos have faces. Text is
+informative too, but text laid over a picture is what a hash sees least: it stays a doubt.
+"""
 
 
 class Memory:
@@ -70,8 +76,10 @@ class Memory:
 
 
 def suspected(seen: Sequence[Finding]) -> bool:
-    """Whether a cheaper analyser saw something in the frame."""
+    """Whether a cheaper analyser saw something in the frame that may be wrong with it."""
     return any(
-        finding.status is Status.OK and (finding.number is None or finding.number >= DETECTED)
+        finding.status is Status.OK
+        and (finding.number is None or finding.number >= DETECTED)
+        and not any(labels.covers(known, finding.label) for known in WHO)
         for finding in seen
     )
