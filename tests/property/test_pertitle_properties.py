@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from framegate.domain.ladder import Rendition, VideoCodec
 from framegate.domain.pertitle import TrialPoint
-from framegate.stages.encode.curve import Operating, interpolate, operating_points
+from framegate.stages.encode.curve import WHOLE, Operating, interpolate, operating_points
 from framegate.stages.encode.pertitle import (
     FILLED,
+    GAP_SPREAD,
     LEAST_GAP,
     TOP_RANGE,
     choose,
+    planned_gap,
     trials,
     upper_hull,
 )
@@ -37,8 +39,11 @@ def rung(width: int, height: int, maxrate: int) -> Rendition:
 
 
 @st.composite
-def ladders(draw: st.DrawFn) -> tuple[tuple[Rendition, ...], tuple[TrialPoint, ...]]:
-    """A fixed ladder and trial points of any video, noisy ones included: no order is kept."""
+def ladders(draw: st.DrawFn) -> tuple[tuple[Rendition, ...], tuple[TrialPoint, ...], int]:
+    """A fixed ladder and trial points of any video, noisy ones included: no order is kept; and how
+    many frames they are of.
+    """
+    frames = draw(st.integers(12, 200))
     sizes = SIZES[: draw(st.integers(1, len(SIZES)))]
     renditions = tuple(
         rung(width, height, draw(st.integers(100_000, 20_000_000))) for width, height in sizes
@@ -52,25 +57,25 @@ def ladders(draw: st.DrawFn) -> tuple[tuple[Rendition, ...], tuple[TrialPoint, .
             draw(st.integers(1, 50_000_000)),
             draw(st.floats(0, 100)),
         )
-        for trial in trials(renditions, draw(st.sampled_from([24, 200])))
+        for trial in trials(renditions, frames)
     )
-    return renditions, points
+    return renditions, points, frames
 
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(ladders())
 def test_a_ladder_keeps_its_rules(
-    made: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...]],
+    made: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...], int],
 ) -> None:
-    renditions, points = made
-    choice = choose(renditions, points)
+    renditions, points, frames = made
+    choice = choose(renditions, points, frames)
     names = [each.name for each in renditions]
     kept = [each.rendition for each in choice.rungs]
     assert kept == sorted(kept, key=names.index)
     assert sorted([*kept, *(each.rendition for each in choice.left_out)]) == sorted(names)
     assert all(each.why for each in choice.left_out)
     for low, high in pairwise(choice.rungs):
-        assert high.vmaf - low.vmaf >= LEAST_GAP
+        assert high.vmaf - low.vmaf >= planned_gap(frames) - 1e-9
         assert high.bitrate > low.bitrate or high.vmaf > low.vmaf
     ceilings = {each.name: each.maxrate for each in renditions}
     curves = {
@@ -80,16 +85,16 @@ def test_a_ladder_keeps_its_rules(
     for each in choice.rungs:
         cheapest = curves[each.rendition][-1]
         assert each.bitrate <= FILLED * ceilings[each.rendition] or each == cheapest
-    assert choose(renditions, tuple(reversed(points))) == choice
+    assert choose(renditions, tuple(reversed(points)), frames) == choice
 
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(ladders())
 def test_the_top_is_as_good_as_wanted_or_as_its_ceiling_allows(
-    made: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...]],
+    made: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...], int],
 ) -> None:
-    renditions, points = made
-    top = choose(renditions, points).rungs[-1]
+    renditions, points, frames = made
+    top = choose(renditions, points, frames).rungs[-1]
     size = next(each for each in renditions if each.name == top.rendition)
     curve = [
         each
@@ -99,6 +104,19 @@ def test_the_top_is_as_good_as_wanted_or_as_its_ceiling_allows(
     low, high = TOP_RANGE
     if any(low <= each.vmaf <= high for each in curve):
         assert low <= top.vmaf <= high
+
+
+@given(st.integers(12, 500), st.floats(0, 1))
+def test_rungs_stay_apart_where_the_whole_is_better_than_what_was_tried(
+    frames: int, share: float
+) -> None:
+    # every picture lacks less than those that were tried did, by as much as so few can be off
+    lack = 1 - share * GAP_SPREAD / frames**0.5
+    low = 80.0
+    high = low + planned_gap(frames)
+    found = [WHOLE - lack * (WHOLE - vmaf) for vmaf in (low, high)]
+    assert found[1] - found[0] >= LEAST_GAP - 1e-9
+    assert planned_gap(frames + 1) < planned_gap(frames) < 10
 
 
 @given(
@@ -157,10 +175,10 @@ def test_nothing_lies_above_the_hull(found: list[tuple[int, float]]) -> None:
 @settings(deadline=None)
 @given(ladders())
 def test_the_top_rung_shows_every_picture(
-    ladder: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...]],
+    ladder: tuple[tuple[Rendition, ...], tuple[TrialPoint, ...], int],
 ) -> None:
-    renditions, points = ladder
+    renditions, points, frames = ladder
     smallest = replace(renditions[0], frame_rate=Fraction(25, 2))
     slow = (smallest, *renditions[1:])
-    chosen = choose(slow, points).rungs[-1].rendition
+    chosen = choose(slow, points, frames).rungs[-1].rendition
     assert len(slow) == 1 or chosen != smallest.name
