@@ -1,4 +1,4 @@
-"""All benchmarks: ``python -m benchmarks [NAME…] [--runs N] [--quick]``.
+"""All benchmarks: ``python -m benchmarks [NAME…] [--runs N] [--quick] [--clip TITLE…]``.
 
 Prints target, measured value and whether it passed, and writes ``benchmarks/out/<name>.json``.
 Ends with 1 when a target was missed.
@@ -44,8 +44,13 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="small sources, few runs: a smoke test"
     )
+    parser.add_argument(
+        "--clip", action="append", default=[], help="of pertitle: this one, of the others as before"
+    )
     asked = parser.parse_args()
     names = asked.names or ["all"]
+    if asked.clip and names != ["pertitle"]:
+        parser.error("--clip goes with pertitle alone")
     unknown = set(names) - {*NAMES, "all"}
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
@@ -55,8 +60,9 @@ def main() -> int:
     for name in chosen:
         bench = importlib.import_module(f"benchmarks.{name}").bench
         began, load = time.perf_counter(), os.getloadavg()[0]
+        limited = {"clips": asked.clip} if asked.clip else {}
         answer: Answer = bench(
-            runs=asked.runs or (2 if asked.quick else RUNS[name]), quick=asked.quick
+            runs=asked.runs or (2 if asked.quick else RUNS[name]), quick=asked.quick, **limited
         )
         _write(answer, wall_s=time.perf_counter() - began, load=load, quick=asked.quick)
         for row in answer.rows:

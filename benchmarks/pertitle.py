@@ -1,6 +1,9 @@
 """The fitted ladder beside the fixed one: bits for the same picture, and what that costs in CPU.
 
     python -m benchmarks pertitle
+    python -m benchmarks pertitle --clip bigbuckbunny --clip "bikes, soft 1920"
+
+With ``--clip`` only those are measured; the numbers of the others are those of the last time.
 
 Both ladders are encoded whole, as one chunk, from the same source with the same preset. Every rung
 is scored at the size of the fixed ladder's top rung, one frame in `EVERY`. CPU is user + system
@@ -23,9 +26,11 @@ by `make`, and count where they lie in ``.clips/``.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -41,7 +46,7 @@ from scipy.interpolate import PchipInterpolator
 
 from benchmarks.answers import Answer, Row
 from benchmarks.ladders import probe
-from benchmarks.sources import CLIPS
+from benchmarks.sources import CLIPS, OUT
 from framegate.domain import serial
 from framegate.domain.ladder import Chunk, EncodedRendition, EncodeOptions, EncodePlan
 from framegate.domain.media import MediaFacts
@@ -91,19 +96,35 @@ class Rung:
     vmaf: float
 
 
-def bench(*, runs: int, quick: bool) -> Answer:
-    """Measure each source once: bits and VMAF are the same every time, CPU is a sum."""
+def bench(*, runs: int, quick: bool, clips: Sequence[str] = ()) -> Answer:
+    """Measure each source once: bits and VMAF are the same every time, CPU is a sum. ``clips``
+    (titles, as the answer has them) limits that to a few, and keeps what is known of the others.
+
+    Raises `LookupError` on a title that there is none of.
+    """
     del runs
+    wanted = {
+        title(name, soft=soft): (name, soft) for name, soft in SOURCES[: 1 if quick else None]
+    }
+    if unknown := set(clips) - set(wanted):
+        raise LookupError(f"no clip is called {', '.join(sorted(unknown))}: {'; '.join(wanted)}")
+    kept = OUT / "pertitle.json"
+    known = json.loads(kept.read_text())["details"] if clips and kept.is_file() else {}
     details: dict[str, Any] = {}
-    for name, soft in SOURCES[:1] if quick else SOURCES:
-        if (CLIPS / name).is_file():
+    for told, (name, soft) in wanted.items():
+        if clips and told not in clips:
+            details |= {told: known[told]} if told in known else {}
+        elif (CLIPS / name).is_file():
             with tempfile.TemporaryDirectory() as folder:
-                title = Path(name).stem + (f", soft {SOFT_WIDTH}" if soft else "")
-                found = compare(CLIPS / name, Path(folder), soft=soft)
-                details[title] = found
-                print(title, found["bd_rate"], found["cpu_s"], file=sys.stderr, flush=True)
-                gc.collect()
+                found = details[told] = compare(CLIPS / name, Path(folder), soft=soft)
+            print(told, found["bd_rate"], found["cpu_s"], file=sys.stderr, flush=True)
+            gc.collect()
     return Answer(name="pertitle", rows=rows(list(details.values())), details=details)
+
+
+def title(name: str, *, soft: bool) -> str:
+    """What a source is called in the answer."""
+    return Path(name).stem + (f", soft {SOFT_WIDTH}" if soft else "")
 
 
 def rows(clips: list[dict[str, Any]]) -> tuple[Row, ...]:
@@ -170,14 +191,14 @@ def compare(clip: Path, work: Path, *, soft: bool) -> dict[str, Any]:
         plans[PLAIN] = replace(plans[FITTED], renditions=plain)
         tracks[PLAIN] = encoded(context, fd, facts, plans[PLAIN])
         rungs = score(context, fd, facts, plans[FIXED], tracks)
-    title = plans[FITTED].title
+    fitted = plans[FITTED].title
     return {
         "source": f"{facts.video.display_width}x{facts.video.display_height}, "
         f"{plans[FIXED].grid.frames} frames",
         "frames": plans[FIXED].grid.frames,
         "cpu_s": {way: round(value, 2) for way, value in spent.items()},
         "rungs": {way: [asdict(rung) for rung in found] for way, found in rungs.items()},
-        "trials": serial.dump(title) if title else None,
+        "trials": serial.dump(fitted) if fitted else None,
         "bd_rate": bd_rate(rungs[FIXED], rungs[FITTED]),
         "bd_rate_plain": bd_rate(rungs[FIXED], rungs[PLAIN]),
     }
