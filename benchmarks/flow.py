@@ -98,7 +98,10 @@ def _write_job(clip: Path, report: dict[str, Any], folder: Path) -> None:
     plan, screening = report["plan"], report["screening"]
     encoded = serial.load(EncodePlan, plan)
     kept = keep_samples(clip)
-    arrays = {"pixels": np.stack([sample.pixels for sample in kept.samples]), "sound": kept.sound}
+    arrays: dict[str, Any] = {
+        "pixels": np.stack([sample.pixels for sample in kept.samples]),
+        "sound": kept.sound,
+    }
     for number, sample in enumerate(kept.samples):
         if sample.active.shape != sample.pixels.shape:
             arrays[f"active{number}"] = sample.active

@@ -80,7 +80,7 @@ def keep_samples(path: Path) -> Kept:
     with TemporaryDirectory(prefix="framegate-bench-") as folder, ForkServer() as server:
         context = StageContext(server, Path(folder), Silent(), lambda: datetime.now(UTC))
         facts = measure_facts(context, path)
-        panel = Panel(stills=(HashAnalyser(), *keepers), audio=keepers[:1])
+        panel = Panel(stills=(HashAnalyser(), *keepers), audio=(keepers[0],))
         with path.open("rb") as source:
             screen(context, source.fileno(), facts, panel)
     by_reason = {keeper.every: keeper for keeper in keepers}

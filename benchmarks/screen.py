@@ -20,6 +20,7 @@ import av
 from benchmarks import sources
 from benchmarks.answers import Answer, Row
 from benchmarks.keeping import measure_facts
+from framegate.domain.options import ScreenMode
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
 from framegate.stages.screen.protocol import Panel
@@ -42,14 +43,18 @@ def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, 
     facts = measure_facts(context, path)
     kept = {}
 
-    def one(mode: str) -> Callable[[], None]:
+    def one(mode: ScreenMode) -> Callable[[], None]:
         def run() -> None:
             with path.open("rb") as source:
                 kept[mode] = screen(context, source.fileno(), facts, Panel(), mode=mode)
 
         return run
 
-    contenders = {"pyav": lambda: decode_all(path), "auto": one("auto"), "full": one("full")}
+    contenders = {
+        "pyav": lambda: decode_all(path),
+        "auto": one(ScreenMode.AUTO),
+        "full": one(ScreenMode.FULL),
+    }
     cpu: dict[str, list[float]] = {name: [] for name in contenders}
     wall: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(runs + 1):
@@ -66,7 +71,7 @@ def measure(path: Path, server: ForkServer, work: Path, runs: int) -> dict[str, 
         "seconds": round(float(facts.video.duration_measured), 2),
         "pyav_cpu_s": round(statistics.median(cpu["pyav"]), 3),
     }
-    for mode in ("auto", "full"):
+    for mode in ScreenMode:
         pairs = zip(cpu[mode], cpu["pyav"], strict=True)
         result[mode] = {
             "cpu_ratio": round(statistics.median(a / b for a, b in pairs), 3),

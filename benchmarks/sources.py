@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
@@ -63,13 +64,12 @@ def looped(source: Path, to: Path, seconds: float, *, sound: bool = False) -> Pa
     with av.open(str(source)) as clip:
         tracks = [clip.streams.video[0], *(clip.streams.audio[:1] if sound else ())]
         track = tracks[0]
-        times = [(p.pts, p.duration) for p in clip.demux(track) if p.size]
-        base = track.time_base
-        lasting = (max(p + d for p, d in times) - min(p for p, _ in times)) * base
+        times = [(p.pts or 0, p.duration or 0) for p in clip.demux(track) if p.size]
+        lasting = (max(p + d for p, d in times) - min(p for p, _ in times)) * track.time_base
     first = (Fraction(-1), Fraction(0))  # of the first turn, of all others
     unfinished = to.with_suffix(f".part{to.suffix}")
     with av.open(str(unfinished), "w") as out:
-        streams = []
+        streams: list[Any] = []
         for turn in range(math.ceil(seconds / lasting)):
             with av.open(str(source)) as clip:
                 tracks = [clip.streams.video[0], *(clip.streams.audio[:1] if sound else ())]
@@ -77,7 +77,9 @@ def looped(source: Path, to: Path, seconds: float, *, sound: bool = False) -> Pa
                 by_index = {track.index: number for number, track in enumerate(tracks)}
                 for packet in clip.demux(*tracks):
                     # sound has a packet before 0, which is the encoder's priming
-                    if packet.size and first[turn > 0] <= packet.pts * packet.time_base < lasting:
+                    if not packet.size or packet.pts is None or packet.dts is None:
+                        continue
+                    if first[turn > 0] <= packet.pts * packet.time_base < lasting:
                         shift = round(turn * lasting / packet.time_base)
                         packet.pts += shift
                         packet.dts += shift

@@ -11,7 +11,7 @@ edits, and how far different frames of one clip are: what `memory.NEAR` rests on
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -177,7 +177,7 @@ def _frames(clip: Path) -> list[Pixels]:
         for frame in container.decode(track):
             time = Fraction(frame.pts or 0) * frame.time_base
             if time >= due:
-                kept.append(frame.to_ndarray(format="rgb24"))
+                kept.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
                 due = time + 1
     return kept
 
@@ -199,7 +199,7 @@ def _cropped(frame: Pixels, share: float) -> Pixels:
     return frame[top : rows - top, left : columns - left]
 
 
-EDITS = {
+EDITS: dict[str, Callable[[Pixels], Any]] = {  # OpenCV promises no type of pixels
     "240p": lambda frame: _jpeg(_small(frame, 426), 40),
     "brighter by a tenth": lambda frame: cv2.convertScaleAbs(frame, alpha=1.1),
     "logo in a corner": lambda frame: cv2.rectangle(
