@@ -16,12 +16,14 @@ from rich.text import Text
 from framegate.cli.answer import error_object
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
+from framegate.domain.blurring import in_words
 from framegate.domain.counted import counted
 from framegate.domain.frames import Coverage
 from framegate.domain.layout import REPORT_PAGE
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Verdict
 from framegate.domain.serial import dump
+from framegate.domain.span import Span
 from framegate.errors import printable
 from framegate.flow.state import Ending, Outcome, Replaced
 from framegate.services.processing import ProcessResult
@@ -78,7 +80,11 @@ def summary(result: ProcessResult, *, asked_gap_s: float) -> RenderableType:
     head = Text.assemble((f"{words:<13}", style), (path, "bold"))
     if verdict.audience:
         head.append(f"  for {verdict.audience}")
-    if result.renewed:
+    if blurred := in_words(verdict.blur, outcome.facts.duration_measured):
+        head.append(f"  {blurred}")
+    if result.looked_anew:
+        head.append(f"  (done before; looked now: {', '.join(result.looked_anew)})", style="dim")
+    elif result.renewed:
         head.append("  (already done; reports written anew)", style="dim")
     elif result.already_done:
         head.append("  (already done)", style="dim")
@@ -195,6 +201,11 @@ def _ladder(outcome: Outcome) -> list[str]:
     return rungs
 
 
+def spans_object(spans: Sequence[Span]) -> list[dict[str, float]]:
+    """Spans in seconds."""
+    return [{"start_s": float(span.start), "end_s": float(span.end)} for span in spans]
+
+
 def result_object(result: ProcessResult) -> dict[str, Any]:
     """A result as ``--json`` shows it (docs/reference/json.md)."""
     outcome = result.outcome
@@ -205,6 +216,7 @@ def result_object(result: ProcessResult) -> dict[str, Any]:
         "already_done": result.already_done,
         "renewed": result.renewed,
         "resumed": result.resumed,
+        "looked_anew": list(result.looked_anew),
         "error": error_object(result.error) if result.error else None,
     }
     if outcome is not None:
@@ -212,6 +224,7 @@ def result_object(result: ProcessResult) -> dict[str, Any]:
         answer |= {
             "action": verdict.action.value,
             "audience": verdict.audience,
+            "blur": spans_object(verdict.blur),
             "guarantee": verdict.guarantee,
             "reasons": [
                 {"rule": reason.rule, "action": reason.action.value, "words": reason.words}

@@ -74,6 +74,7 @@ class AnalyserRun:
     cpu_s: float = 0.0
     track: int | None = None  # audio track that it listened to
     counts: tuple[tuple[str, int], ...] = ()  # what it took, by name: questions of each kind
+    retryable: bool = False  # unavailable for a reason that may pass: a server away, a part missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 CHUNKS, AUDIO, VIDEO, PACKAGE = "chunks", "audio", "video", "package"
 CAPTIONS = "captions"  # in the package too
 IMPRINTS = "imprints.bin"  # of the frames that were looked at; of each chunk's, in its folder
+SCREENING, SUPPLEMENT = "screening.json", "supplement.json"  # what was found; by a second look
 SAMPLES = "samples"  # previews of the frames that were looked at, ``000012.jpg``
 
 # --- package, and output folder

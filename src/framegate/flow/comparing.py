@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy as np
 from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.imprint import Imprints
-from framegate.domain.layout import IMPRINTS, SAMPLES
+from framegate.domain.layout import IMPRINTS, SAMPLES, SUPPLEMENT
 from framegate.domain.media import MediaFacts
-from framegate.domain.screening import Screening, Supplement, extended
+from framegate.domain.screening import Screening, Supplement, awaited, extended
 from framegate.domain.serial import dump, load
 from framegate.domain.unseen import find_unseen
 from framegate.flow.looking import revisit_source
@@ -23,9 +24,6 @@ from framegate.flow.state import Compared, Receipts, Run, Screened, Step
 from framegate.models.store import Models
 from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import read_hashed, write_hashed
-
-SCREENING = "screening.json"
-SUPPLEMENT = "supplement.json"
 
 
 def compare_pictures(run: Run, screened: Screened, receipts: Receipts) -> Compared:
@@ -64,13 +62,13 @@ def look_again(
         sync_tree(run.context.work / SAMPLES)
     content = json.dumps(dump(found), separators=(",", ":")).encode()
     whole = extended(screening, found)
-    return Screened(
-        sha256=screened.sha256,
+    return replace(
+        screened,
         samples=len(whole.samples),
         coverage=whole.coverage,
         quality=whole.quality,
-        imprints_sha256=screened.imprints_sha256,
         supplement_sha256=write_hashed(run.context.work / SUPPLEMENT, content),
+        awaited=awaited(whole),
     )
 
 
@@ -81,7 +79,7 @@ def read_screening(run: Run, screened: Screened) -> Screening:
 
 def stored_screening(folder: Path, screened: Screened) -> Screening:
     """As `read_screening`, of the work area ``folder`` of a work that may long have ended."""
-    content = read_hashed(folder / SCREENING, screened.sha256)
+    content = read_hashed(folder / screened.file, screened.sha256)
     screening = load(Screening, json.loads(content))
     if not screened.supplement_sha256:
         return screening

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from framegate.domain.captions import Captions
@@ -16,7 +17,7 @@ from framegate.stages.encode.captions import read_captions
 from framegate.stages.probe import probe
 from framegate.stages.screen.analysers import catalogue
 from framegate.stages.screen.analysers.vlm.build import vision_judge
-from framegate.stages.screen.protocol import Judge
+from framegate.stages.screen.protocol import Judge, Panel
 from framegate.stages.screen.revisit import look_again
 from framegate.stages.screen.screen import screen
 from framegate.storage.source import reopened
@@ -41,13 +42,7 @@ def screen_source(
 ) -> Screening:
     """Look at it with every analyser that the run's options want."""
     wanted = run.options.screen
-    panel = catalogue.build(
-        models,
-        lists=run.lists,
-        source_sha256=run.asset.sha256,
-        names=_names(run),
-        judges=_judges(run),
-    )
+    panel = panel_of(run, models, _names(run))
     if run.claim is not None:
         panel = run.claim.join(panel, models)
     with reopened(run.source) as fd:
@@ -90,6 +85,17 @@ def revisit_source(
         )
     models.rest()
     return replace(found, unseen_frames=found.unseen_frames + pictures.beyond)
+
+
+def panel_of(run: Run, models: Models, names: Collection[str]) -> Panel:
+    """Analysers of these names, and the vision model where one is asked."""
+    return catalogue.build(
+        models,
+        lists=run.lists,
+        source_sha256=run.asset.sha256,
+        names=names,
+        judges=_judges(run),
+    )
 
 
 def _judges(run: Run) -> list[Judge]:

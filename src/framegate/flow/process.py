@@ -1,4 +1,6 @@
-"""The flows: the whole job, its end after a person decided, and its reports told anew."""
+"""The flows: the whole job, its end after a person decided, its reports told anew, and a look by
+who could not look the first time.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +14,35 @@ from framegate.domain.agreement import compare
 from framegate.domain.audio_tracks import only_screened
 from framegate.domain.captions import Captions
 from framegate.domain.counted import counted
-from framegate.domain.layout import IMPRINTS, SAMPLES
+from framegate.domain.layout import IMPRINTS, PACKAGE, SAMPLES, SCREENING
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
 from framegate.domain.poster import poster_time
-from framegate.domain.screening import Screening
+from framegate.domain.screening import Screening, awaited
 from framegate.domain.serial import dump, load
-from framegate.flow.comparing import SCREENING, compare_pictures, look_again, read_screening
+from framegate.flow.anew import look_anew
+from framegate.flow.comparing import compare_pictures, look_again, read_screening
 from framegate.flow.encoding import encode_tracks, package_tracks
-from framegate.flow.ending import Known, finish
+from framegate.flow.ending import AFTER, Known, finish
 from framegate.flow.looking import probe_source, read_source_captions, screen_source
 from framegate.flow.state import (
     Compared,
+    Ending,
     Outcome,
     Receipts,
     Run,
     Screened,
     Step,
+    Taken,
 )
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Flow, Steps
 from framegate.stages.decide import decide
+from framegate.stages.publish import take_back
 from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import sha256_of, write_hashed
 
-PROCESS, RELEASE, RENEW = "process", "release", "renew"
+PROCESS, RELEASE, RENEW, ANEW = "process", "release", "renew", "anew"
 
 
 class Flows:
@@ -60,7 +66,7 @@ class Flows:
 
     def by_name(self) -> dict[str, Flow]:
         """Every flow, as the engine knows them."""
-        return {PROCESS: self.process, RELEASE: self.release, RENEW: self.renew}
+        return {PROCESS: self.process, RELEASE: self.release, RENEW: self.renew, ANEW: self.anew}
 
     def process(self, steps: Steps, request: Answer) -> Answer:
         """The whole job on one asset; the request names the job."""
@@ -158,6 +164,36 @@ class Flows:
         run.timings.extend(each for each in held.timings if each.stage != Step.PUBLISH)
         return dump(finish(self._workshop, run, steps, _of(run, held), package=run.output))
 
+    def anew(self, steps: Steps, request: Answer) -> Answer:
+        """After analysers that had not been able to look are back: they look, all is decided anew,
+        and the end is brought about that follows now. Nothing else is looked at or encoded; what
+        lies at the output and may not lie there any more is taken back.
+        """
+        run = self._runs[request["job"]]
+        held = load(Outcome, request["held"])
+        before, names = _of(run, held), request["names"]
+        run.timings.extend(each for each in held.timings if each.stage != Step.PUBLISH)
+        screened = run.step(
+            steps,
+            Step.LOOK_ANEW,
+            Screened,
+            lambda: look_anew(run, held, before.screening, names, self._workshop.models),
+        )
+        screening = read_screening(run, screened)
+        why = f"Could not look before, and looked now: {', '.join(names)}."
+        decision = run.step(
+            steps,
+            Step.DECIDE_AGAIN,
+            Decision,
+            lambda: self._decide(run, screening, held.facts, again=why),
+        )
+        known = replace(before, screened=screened, screening=screening, decision=decision)
+        package = run.output if held.status is Ending.PUBLISHED else None
+        if package is not None and AFTER[decision.verdict.action] is Ending.REVIEW:
+            kept = run.context.work / PACKAGE
+            run.step(steps, Step.TAKE_BACK, Taken, lambda: Taken(take_back(run.output, kept)))
+        return dump(finish(self._workshop, run, steps, known, package=package))
+
     def _screen(self, run: Run, facts: MediaFacts, captions: Captions) -> Screened:
         screening = screen_source(run, facts, self._workshop.models, captions)
         with writing(SAMPLES):
@@ -169,6 +205,7 @@ class Flows:
             coverage=screening.coverage,
             quality=screening.quality,
             imprints_sha256=sha256_of(run.context.work / IMPRINTS),
+            awaited=awaited(screening),
         )
 
     def _decide(

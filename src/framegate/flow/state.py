@@ -19,6 +19,7 @@ from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.frames import Coverage, Quality
 from framegate.domain.hashlist import HashList
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
+from framegate.domain.layout import SCREENING
 from framegate.domain.media import MediaFacts
 from framegate.domain.options import ProcessOptions
 from framegate.domain.package import Packaged, Stills
@@ -46,6 +47,8 @@ class Step(StrEnum):
     CHUNK = "encode"
     COMPARE = "compare"
     LOOK = "look-again"
+    LOOK_ANEW = "look-anew"
+    TAKE_BACK = "take-back"
     DECIDE_AGAIN = "decide-again"
     JOIN = "join"
     PROOF = "proof"
@@ -62,6 +65,7 @@ FROM_WORK = frozenset(
         Step.JOIN,
         Step.PACKAGE,
         Step.STILLS,
+        Step.TAKE_BACK,
         Step.PUBLISH,
     }
 )
@@ -78,8 +82,10 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """The checkpoint of screen; the whole `Screening` is the file of this hash, and what a second
-    look added (a `Supplement`) that of ``supplement_sha256``.
+    """The checkpoint of screen; the whole `Screening` is the ``file`` of this hash, and what a
+    second look added (a `Supplement`) that of ``supplement_sha256``.
+
+    ``awaited`` names the analysers that could not look, and may be able to another time.
     """
 
     sha256: str
@@ -88,6 +94,15 @@ class Screened:
     quality: Quality
     imprints_sha256: str = ""
     supplement_sha256: str = ""
+    file: str = SCREENING
+    awaited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The checkpoint of taking a package back from where it was published."""
+
+    files: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class ProcessResult:
 
     ``resumed``: an earlier run had begun; ``already_done``: nothing was left to do, or, when
     ``renewed``, only the reports: the sender says something else about the video now.
+    ``looked_anew`` names analysers that could not look when it was done before, and did now.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class ProcessResult:
     resumed: bool = False
     already_done: bool = False
     renewed: bool = False
+    looked_anew: tuple[str, ...] = ()
 
 
 class Processing:
@@ -120,4 +122,5 @@ class Processing:
             resumed=done.resumed,
             already_done=done.already,
             renewed=done.renewed,
+            looked_anew=done.looked_anew,
         )

@@ -19,8 +19,9 @@ from framegate.domain.layout import MASTER, MPD, POSTER, REPORT, REPORT_PAGE, VE
 from framegate.domain.policy import Action
 from framegate.domain.serial import dump, load
 from framegate.errors import CaseNotOpen, DiskFull, FramegateError
-from framegate.flow.process import PROCESS, RELEASE, RENEW, Flows
-from framegate.flow.state import Outcome, Run
+from framegate.flow.anew import back
+from framegate.flow.process import ANEW, PROCESS, RELEASE, RENEW, Flows
+from framegate.flow.state import Ending, Outcome, Run
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Jobs, JobState
 from framegate.services.wish import Wish
@@ -36,19 +37,21 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORTS = (REPORT_PAGE, REPORT, VERDICT)
 ENDED = frozenset({WorkStatus.PUBLISHED, WorkStatus.BLOCKED, WorkStatus.REVIEW})
 MANIFESTS = (MASTER, MPD, POSTER)
+BEGUN = frozenset({JobState.UNFINISHED, JobState.DONE})
 LOST = frozenset({JobState.NONE, JobState.STALE})
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """How a work ended: ``resumed`` from an earlier run, or ``already`` done before this one and
-    only its reports ``renewed``.
+    only its reports ``renewed``; ``looked_anew`` names who could not look then and did now.
     """
 
     outcome: Outcome
     resumed: bool = False
     already: bool = False
     renewed: bool = False
+    looked_anew: tuple[str, ...] = ()
 
 
 class Runner:
@@ -68,7 +71,10 @@ class Runner:
             wish = replace(wish, key=claim.key(wish.key))
         with self._alone(asset.id):
             known = at.works.get(asset.id, wish.key)
-            if known is not None and (done := self._as_before(known, asset, wish, progress)):
+            if known is not None and (
+                done := self._looked_anew(known, asset, source, wish, progress)
+                or self._as_before(known, asset, wish, progress)
+            ):
                 return done
             work = known or self._new(asset, wish)
             state = self._jobs.state(work.workflow_id)
@@ -89,6 +95,35 @@ class Runner:
             finally:
                 os.close(fd)
             return Done(outcome, resumed=resumed)
+
+    def _looked_anew(
+        self, work: Work, asset: Asset, source: SourceFile, wish: Wish, progress: Progress
+    ) -> Done | None:
+        """The result with what analysers say that could not look then, and can now; None where
+        nobody is waited for or back, or a person or a block has ended it.
+        """
+        if work.outcome is None or not (held := load(Outcome, work.outcome)).screened.awaited:
+            return None
+        if held.status is Ending.BLOCKED or held.decision.actor != "policy" or not held.encoded:
+            return None
+        job = f"{ANEW}-{work.asset_id}-{work.options_key}-{work.attempt}-{held.report_sha256[:16]}"
+        begun = self._jobs.state(job) in BEGUN
+        if not begun and not is_finished(work):
+            return None
+        names = held.screened.awaited if begun else back(self._workshop, held.screened.awaited)
+        if not names:
+            return None
+        fd = open_unchanged(source)
+        try:
+            run = self._run(asset, (fd, source), wish, replace(work, workflow_id=job), progress)
+            said = {"job": job, "held": work.outcome, "names": list(names)}
+            try:
+                outcome = self._execute(ANEW, work, run, said)
+            except WorkLost:
+                return None  # and then everything is done anew
+        finally:
+            os.close(fd)
+        return Done(outcome, looked_anew=tuple(names))
 
     def _as_before(self, work: Work, asset: Asset, wish: Wish, progress: Progress) -> Done | None:
         """The result that is there already, its reports told anew when the sender now says

@@ -47,6 +47,16 @@ def publish(
     return size
 
 
+def take_back(final: Path, package: Path) -> int:
+    """Bring a published package back to the folder ``package``, where it waits for a person;
+    returns how many files. It stays at ``final`` until something else is published there.
+
+    Raises `DiskFull`, `OutputNotWritable`.
+    """
+    with atomic_folder(package) as folder:
+        return sum(_place(final / part, folder / part) for part in PACKAGE_PARTS)
+
+
 def is_intact(final: Path, names: tuple[str, ...]) -> bool:
     """Whether a published folder still has these files, none of them empty."""
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -57,6 +57,7 @@ class _Account:
     identity: Verification | None = None
     reasons: list[str] = field(default_factory=list)
     unavailable: bool = False
+    retryable: bool = False
     times: list[Fraction] = field(default_factory=list)
     cpu_s: float = 0.0
     counts: tuple[tuple[str, int], ...] = ()
@@ -70,6 +71,7 @@ class _Account:
         self.language = looked.spoken_language or self.language
         self.identity = looked.identity or self.identity
         self.unavailable |= looked.unavailable
+        self.retryable |= looked.unavailable and looked.retryable
         self.times += looked.looked_at
         self.counts += looked.counts
         self.description = self.description or looked.description
@@ -96,6 +98,7 @@ class _Account:
             samples_seen=len(self.times),
             cpu_s=round(self.cpu_s, 3),
             counts=self.counts,
+            retryable=self.retryable,
         )
 
 
@@ -123,8 +126,15 @@ class Cascade:
         judges: Sequence[Judge] = (),
         *,
         every_sample: bool = False,
+        before: Iterable[Finding] = (),
     ) -> None:
-        """``every_sample``: whatever an analyser wants, it is shown all."""
+        """``every_sample``: whatever an analyser wants, it is shown all. ``before``: what others
+        found in these samples earlier, for judges to know.
+        """
+        self._before: dict[int, list[Finding]] = defaultdict(list)
+        for finding in before:
+            if finding.sample is not None:
+                self._before[finding.sample].append(finding)
         self._judges = [(each, _Account(each)) for each in judges]
         self._hashers = [(each, _Account(each)) for each in analysers if each.level == EXACT_LEVEL]
         self._others = [
@@ -185,7 +195,9 @@ class Cascade:
             index = sample.info.index
             for judge, account in self._judges:
                 started = time.process_time()
-                judge.consider(sample, self._pdq.get(index), found[index])
+                judge.consider(
+                    sample, self._pdq.get(index), (*self._before.get(index, ()), *found[index])
+                )
                 account.cpu_s += time.process_time() - started
 
 
@@ -277,6 +289,7 @@ def not_run(missing: Sequence[Unavailable]) -> tuple[AnalyserRun, ...]:
             status=Status.NOT_RUN if each.off else Status.UNAVAILABLE,
             reason=each.reason,
             labels=each.labels,
+            retryable=each.retryable and not each.off,
         )
         for each in missing
     )

@@ -73,7 +73,7 @@ def cover(
         largest_gap_s=float(gap),
         mode=decode.mode,
         mode_reason=decode.mode_reason,
-        levels=tuple(_level(name, looks, end) for name, looks in levels.items()),
+        levels=tuple(level_of(name, looks, end) for name, looks in levels.items()),
         missed=tuple(
             MissProbability(duration, round(miss_probability(duration, float(gap)), 4))
             for duration in DURATIONS_S
@@ -83,7 +83,8 @@ def cover(
     )
 
 
-def _level(name: str, looks: Sequence[Looks], end: Fraction) -> LevelCoverage:
+def level_of(name: str, looks: Sequence[Looks], end: Fraction) -> LevelCoverage:
+    """What a level saw: as much as the one of its analysers that saw least."""
     gap, worst = max(
         ((largest_gap(each.times, end), each) for each in looks), key=lambda pair: pair[0]
     )

@@ -67,6 +67,7 @@ class Looked:
     identity: Verification | None = None  # of the creator that the asset names
     reason: str = ""
     unavailable: bool = False
+    retryable: bool = False  # unavailable, and another run may have more luck: a server was away
     looked_at: tuple[Fraction, ...] = ()  # of a `Judge`: when, presentation seconds
     counts: tuple[tuple[str, int], ...] = ()  # what it took, by name
     description: str = ""  # one sentence on the video, for people
@@ -163,6 +164,7 @@ class Unavailable:
     level: str
     labels: tuple[str, ...] = ()
     off: bool = False
+    retryable: bool = False  # what is missing may be there another time
 
 
 @dataclass(frozen=True, slots=True)

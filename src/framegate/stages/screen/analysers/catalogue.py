@@ -115,7 +115,7 @@ def _make[T](
         try:
             made.append(entry.make(models, known))
         except ComponentMissing as error:
-            missing.append(Unavailable(name, str(error), entry.level, entry.labels))
+            missing.append(Unavailable(name, str(error), entry.level, entry.labels, retryable=True))
     return made, missing
 
 

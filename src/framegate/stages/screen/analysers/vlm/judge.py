@@ -151,6 +151,7 @@ class VisionJudge:
             tags=tuple(self._tags),
             reason="; ".join(reason for reason in reasons if reason),
             unavailable=bool(missing or self._withheld),
+            retryable=not self._withheld,
             looked_at=self.looked,
             counts=tuple(sorted(self._counts.items())),
             description=self._description,
