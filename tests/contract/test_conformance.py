@@ -31,11 +31,11 @@ from framegate.domain.sound import AudioCodec
 from framegate.errors import Internal
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.encode import manifests
-from framegate.stages.encode.codec_levels import smallest_level
 from framegate.stages.encode.held_track import read_listed
 from framegate.stages.encode.package import package
 from framegate.stages.encode.verify import verify
 from framegate.testing.clips import ClipSpec, Tone, make_clip
+from levels import smallest_level
 
 SCHEMA = Path(__file__).parent / "mpd.xsd"
 ISO_SCHEMA = os.environ.get("FRAMEGATE_DASH_XSD")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from framegate.domain.imprint import COLUMNS, PLANES, ROWS, Codes, Imprints, record
-from framegate.domain.unseen import Comparison, find_unseen
+from framegate.domain.imprint import COLUMNS, PLANES, ROWS, Codes, Imprints, distance, record
+from framegate.domain.unseen import JUMP, Comparison, find_unseen
 from framegate.errors import Internal
 
 COUNT, EVERY = 60, 20  # frames, and how far samples lie apart
@@ -135,11 +135,15 @@ def test_what_is_put_into_such_a_sweep_is_found(length: int) -> None:
 
 
 def test_a_frame_very_unlike_all_is_found_without_a_jump() -> None:
-    """Blended in and out within a second."""
-    frames = moving()
-    for at, share in zip(range(22, 39), 1 - np.abs(np.linspace(-1, 1, 17)), strict=True):
-        frames[at] = np.rint(frames[at] * (1 - share) + FOREIGN * share)
-    assert 30 in looked_at(compared(frames, regular(frames)))
+    """Blended in and out within a second of 60 frames: no step reaches what a jump needs."""
+    share = 1 - np.abs(np.linspace(-1, 1, 55))
+    blend = [BASE * (1 - part) + FOREIGN * part for part in share]
+    frames = clip([*[BASE] * 3, *blend, *[BASE] * 3])
+    steps = distance(frames[1:], frames[:-1])
+    assert steps.max() < JUMP
+    found = compared(frames, [0, 60])
+    assert 30 in looked_at(found)
+    assert compared(frames, [0, 30, 60]).unlike == 0  # on the way to a sample and back
 
 
 def test_colour_alone_and_a_part_of_the_picture_tell() -> None:

@@ -121,16 +121,6 @@ def find_level(kind: str, number: int) -> Level:
     raise Internal("The package is not sound", f"{kind} has no level {number}")
 
 
-def smallest_level(kind: str, width: int, height: int, rate: Fraction, bits: int = 0) -> Level:
-    """The lowest level for a picture of ``width`` x ``height`` pixels at ``rate`` frames/s and
-    ``bits`` a second. Buffers can ask for a higher one. Raises `Internal` when there is none.
-    """
-    for level in LEVELS[kind]:
-        if admits(kind, level, width, height, rate) and bits <= max(level.bits, level.high_bits):
-            return level
-    raise Internal("The package is not sound", f"no {kind} level is high enough")
-
-
 def admits(kind: str, level: Level, width: int, height: int, rate: Fraction) -> bool:
     """Whether a decoder of ``level`` must manage the picture size and rate."""
     if kind == "avc1":
