@@ -15,7 +15,7 @@ from framegate.stages.decide import decide
 from framegate.testing.reports import media_facts, screening
 
 RUNS = (
-    AnalyserRun("nsfw", "1.0", "detectors", Status.OK, "", ("sexual",)),
+    AnalyserRun("nsfw", "1.0", "detectors", Status.OK, "", ("sexual",), samples_seen=8),
     AnalyserRun("lists", "1.1", "hash", Status.OK, "", ("hash-list",)),
 )
 HEAD = """
@@ -123,12 +123,59 @@ def test_restrictions_that_leave_nobody_are_for_a_person() -> None:
     assert not [one.id for one in verdict.audiences if one.may_see and not one.regions]
 
 
-def test_a_blur_is_told_and_waits_for_a_person() -> None:
-    rule = policy('label = "disturbing"\nthreshold = 0.5\naction = "blur"')
+BLUR = 'label = "disturbing"\nthreshold = 0.5\naction = "blur"'
+
+
+def test_a_blur_is_published_and_reaches_to_the_next_clean_looks() -> None:
+    rule = policy(BLUR)
     verdict = judge(rule, *(seen("disturbing", 0.9, index) for index in (2, 3)))
+    assert verdict.action is Action.ALLOW
+    assert verdict.blur == (Span(Fraction(1, 2), Fraction(2)),)
+    assert verdict.spans == (Span(Fraction(1), Fraction(3, 2)),), "where it was seen"
+    assert verdict.reasons[0].words == "R. 1.5 s are blurred."
+    wide = policy(f"{BLUR}\nblur_margin_s = 0.7")
+    verdict = judge(wide, *(seen("disturbing", 0.9, index) for index in (2, 3)))
+    assert verdict.blur == (Span(Fraction(0), Fraction(5, 2)),)
+
+
+def test_a_blur_goes_with_an_age_limit() -> None:
+    both = policy(BLUR, 'label = "alcohol"\nthreshold = 0.5\naction = "age-restrict"\nmin_age = 18')
+    verdict = judge(both, seen("disturbing", 0.9, 0), seen("alcohol", 0.9, 3))
+    assert (verdict.action, verdict.audience) == (Action.RESTRICT, "18+")
+    assert verdict.blur == (Span(Fraction(0), Fraction(1, 2)),)
+
+
+def test_a_blur_of_everything_says_so() -> None:
+    every = [seen("disturbing", 0.9, index) for index in range(8)]
+    verdict = judge(policy(BLUR), *every)
+    assert verdict.action is Action.ALLOW
+    assert verdict.reasons[0].words == "R. The whole video is blurred."
+    assert verdict.blur == (Span(Fraction(0), media_facts().duration_measured),)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (replace(seen("disturbing", 0.9, 0), sample=None), "about the whole video"),
+        (
+            replace(seen("disturbing", 0.9, 0), sample=None, span=Span(Fraction(1), Fraction(2))),
+            "sound and captions are not muted",
+        ),
+        (seen("disturbing", 1.0, 2, analyser="lists"), "A match on a list"),
+    ],
+)
+def test_what_no_blur_hides_is_for_a_person(found: Finding, words: str) -> None:
+    verdict = judge(policy(BLUR), seen("disturbing", 0.9, 5), found)
     assert verdict.action is Action.REVIEW
-    assert verdict.blur == (Span(Fraction(1), Fraction(3, 2)),)
-    assert "not rendered, so a person decides" in verdict.reasons[0].words
+    assert words in verdict.reasons[0].words
+    assert verdict.blur, "what a person allows is blurred where it can be"
+
+
+def test_child_safety_is_never_published_blurred() -> None:
+    rule = policy('label = "child-safety"\nthreshold = 0.5\naction = "blur"')
+    verdict = judge(rule, seen("child-safety", 0.9, 2))
+    assert verdict.action is Action.REVIEW
+    assert "Child-safety evidence" in verdict.reasons[0].words
 
 
 def test_a_block_for_all_hides_from_all() -> None:

@@ -68,7 +68,7 @@ def test_a_right_policy_is_told_with_what_may_surprise(
     assert (code, err) == (0, "")
     assert out.startswith("ok: right.toml: p 1 (version 2 of the format, 1 rule)\n")
     assert 'note: a: every finding of "sexual.explicit" meets a threshold of 0' in out
-    assert "note: a: blur is not rendered" in out
+    assert "note: a: pictures are blurred" in out
 
 
 @pytest.mark.parametrize(

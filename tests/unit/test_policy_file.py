@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framegate.domain.policy import Action, Audience, Condition, Terms
-from framegate.domain.policy_file import load_policy, policy_schemas
+from framegate.domain.policy_file import BLUR_MARGIN_S, load_policy, policy_schemas
 from framegate.errors import PolicyInvalid
 
 SHIPPED = files("framegate") / "policies"
@@ -113,7 +113,7 @@ def test_version_2_reads_all_its_keys() -> None:
     assert both.needs == (Condition("weapons", 0.5),)
     assert both.any == (Condition("hate", 0.4, 2, 1, 1.5), Condition("terrorism", 0.3))
     assert (old.audience, old.min_duration_s) == ("16+", 3.0)
-    assert (blur.action, blur.blur) == (Action.REVIEW, True)
+    assert (blur.action, blur.blur, blur.blur_margin_s) == (Action.ALLOW, True, BLUR_MARGIN_S)
 
 
 def test_every_key_is_documented(reference: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from framegate.cli.show import lines_below
+from framegate.cli.show import lines_below, spans_object
+from framegate.domain.blurring import covered_s
 from framegate.domain.counted import counted
 from framegate.domain.explaining import RuleTold, State, Told, number_of
 from framegate.domain.findings import Finding
@@ -27,8 +28,9 @@ _STATES = {
 
 
 def verdict_words(verdict: Verdict) -> str:
-    """``restrict 18+``, ``review``."""
-    return f"{verdict.action.value} {verdict.audience}".strip()
+    """``restrict 18+``, ``review``, ``allow, 3.4 s blurred``."""
+    words = f"{verdict.action.value} {verdict.audience}".strip()
+    return f"{words}, {float(covered_s(verdict.blur)):.1f} s blurred" if verdict.blur else words
 
 
 def explanation_lines(told: Explained, *, other: bool) -> Iterator[RenderableType]:
@@ -110,6 +112,7 @@ def explanation_object(told: Explained, *, other: bool) -> dict[str, Any]:
         "action": verdict.action.value,
         "audience": verdict.audience,
         "audiences": [dump(one) for one in verdict.audiences],
+        "blur": spans_object(verdict.blur),
         "reproduced": None if other else told.reproduced,
         "decided_by": told.stored.outcome.decision.actor,
         "in_force": told.stored.outcome.decision.verdict.action.value,

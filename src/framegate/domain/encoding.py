@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from framegate.domain.blurring import FrameSpan
 from framegate.domain.ladder import AudioRendition, Chunk, Fields, Grid, Rendition
 from framegate.domain.media import VideoFacts
 from framegate.domain.sound import Level, Levelling
@@ -19,6 +20,7 @@ class ChunkWork:
     chunk: Chunk
     renditions: tuple[Rendition, ...]
     fields: Fields
+    blurred: tuple[FrameSpan, ...] = ()  # of the chunk's frames, in every rendition
 
 
 @dataclass(frozen=True, slots=True)

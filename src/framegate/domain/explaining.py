@@ -119,7 +119,7 @@ def _rule(rule: Rule, evidence: Evidence, verdict: Verdict) -> RuleTold:
         got=got,
         state=state,
         decisive=any(reason.action is verdict.action for reason in reasons)
-        and verdict.action is not Action.ALLOW,
+        and (verdict.action is not Action.ALLOW or any(reason.blur for reason in reasons)),
         words=tuple(reason.words for reason in reasons),
         all=told_all,
         any=told_any,

@@ -54,7 +54,8 @@ class Rule:
     all: tuple[Condition, ...] = ()
     any: tuple[Condition, ...] = ()
     hidden_from: tuple[str, ...] = ()  # for restrict: audiences of the policy that may not see it
-    blur: bool = False  # for review: what the policy asks for, and this version cannot render
+    blur: bool = False  # with allow: published, with the pictures of its findings blurred
+    blur_margin_s: float = 0.0  # blurred at least so long before and after what was seen
     clause: str = ""  # of the terms, for the statement of reasons
     law: str = ""  # where the ground is law: the law that is broken
 
@@ -127,7 +128,7 @@ class Reason:
     dsa_category: str = ""
     escalate: bool = False
     hidden_from: tuple[str, ...] = ()  # audiences
-    blur: bool = False  # the policy asks to blur the spans of these findings
+    blur: bool = False  # the policy asks to blur what these findings show
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Verdict:
     spans: tuple[Span, ...] = ()
     escalate: bool = False  # at least one reason says so
     audiences: tuple[AudienceVerdict, ...] = ()  # of a policy that names some
-    blur: tuple[Span, ...] = ()  # what a policy asks to blur: a person decides, none is rendered
+    blur: tuple[Span, ...] = ()  # blurred in all pictures that are published
 
 
 @dataclass(frozen=True, slots=True)

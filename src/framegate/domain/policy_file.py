@@ -28,6 +28,10 @@ from framegate.errors import PolicyInvalid
 SCHEMA_VERSION = 2
 MAX_BYTES = 1 << 20  # a policy is read by people; a megabyte is a mistake or an attack
 
+BLUR_MARGIN_S = 0.5
+"""Blurred before and after what a look found, where a rule says nothing else: a score may sink
+below its threshold a moment before the thing is gone."""
+
 _TOLD = 3  # faults in an error; `framegate policy check` tells all
 _FORMATS: dict[object, type[PolicyFile | PolicyFileV1]] = {1: PolicyFileV1, 2: PolicyFile}
 
@@ -181,9 +185,10 @@ def _rule_v1(rule: RuleEntryV1) -> Rule:
 
 
 def _rule(rule: RuleEntry) -> Rule:
-    """Hidden from some is a restriction; what should be blurred waits for a person."""
+    """Hidden from some is a restriction; what is blurred is published so."""
     hides = rule.action == "block" and bool(rule.audiences)
-    actions = {"age-restrict": Action.RESTRICT, "blur": Action.REVIEW}
+    blurs, margin = rule.action == "blur", rule.blur_margin_s
+    actions = {"age-restrict": Action.RESTRICT, "blur": Action.ALLOW}
     return Rule(
         id=rule.id,
         label=rule.label or "",
@@ -200,7 +205,8 @@ def _rule(rule: RuleEntry) -> Rule:
         all=tuple(map(_condition, rule.all)),
         any=tuple(map(_condition, rule.any)),
         hidden_from=rule.audiences,
-        blur=rule.action == "blur",
+        blur=blurs,
+        blur_margin_s=BLUR_MARGIN_S if blurs and margin is None else margin or 0.0,
         clause=rule.clause,
         law=rule.law,
     )

@@ -146,6 +146,15 @@ class RuleEntry(Entry):
     min_age: Annotated[
         int | None, Field(ge=1, le=99, description="For age-restrict: who may see it")
     ] = None
+    blur_margin_s: Annotated[
+        float | None,
+        Field(
+            strict=True,
+            ge=0,
+            le=60,
+            description="For blur: blurred at least so long before and after, seconds",
+        ),
+    ] = None
     audiences: Annotated[
         tuple[Name, ...],
         Field(description="For block: hidden from these alone, published for the others"),
@@ -175,6 +184,8 @@ class RuleEntry(Entry):
             raise ValueError('"label" needs a "threshold"')
         if (self.action == "age-restrict") != (self.min_age is not None):
             raise ValueError('"min_age" goes with action "age-restrict", and only with it')
+        if self.blur_margin_s is not None and self.action != "blur":
+            raise ValueError('"blur_margin_s" goes with action "blur" alone')
         if self.audiences and self.action != "block":
             raise ValueError('"audiences" goes with action "block" alone')
         return self

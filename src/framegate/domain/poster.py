@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from framegate.domain.frames import SampleInfo
 from framegate.domain.screening import Screening
+from framegate.domain.span import Span
 
 EDGE = Fraction(1, 20)  # titles fade in and out there
 DARK, BRIGHT = 0.12, 0.9  # mean luma of a frame that shows little
 
 
-def poster_time(screening: Screening) -> Fraction:
+def poster_time(screening: Screening, blurred: Sequence[Span] = ()) -> Fraction:
     """Seconds from the first frame of the sample that shows most: sharp, with contrast, neither
-    dark nor blown out, not at the ends, and no finding's evidence. 0 without samples.
+    dark nor blown out, not at the ends, no finding's evidence, and not in a blurred span where
+    there is another. 0 without samples.
     """
     evidence = {finding.sample for finding in screening.findings if finding.sample is not None}
-    candidates = [sample for sample in screening.samples if sample.index not in evidence]
-    best = max(candidates or screening.samples, key=_Merit(screening.samples), default=None)
+    clear = [
+        sample
+        for sample in screening.samples
+        if not any(span.start <= sample.time <= span.end for span in blurred)
+    ]
+    candidates = [sample for sample in clear if sample.index not in evidence]
+    best = max(
+        candidates or clear or screening.samples, key=_Merit(screening.samples), default=None
+    )
     return Fraction(0) if best is None else best.time
 
 

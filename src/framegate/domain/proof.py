@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from framegate.domain.blurring import FrameSpan
 from framegate.domain.ladder import Fields, Grid, QualityWindow, Rendition
 from framegate.domain.media import VideoFacts
 
@@ -32,6 +33,7 @@ class VmafWork:
     renditions: tuple[Rendition, ...]
     fields: Fields
     windows: tuple[Window, ...]
+    blurred: tuple[FrameSpan, ...] = ()  # as encoded: the reference is blurred there too
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from framegate.domain import labels
 from framegate.domain.asset import Asset
 from framegate.domain.dsa import Category, Country, Keyword
 from framegate.domain.policy import Action, Decision, Policy, Reason, Rule
+from framegate.domain.span import Span
 from framegate.domain.taxonomy import shipped
 from framegate.errors import Internal, NothingToState, UsageInvalid
 
@@ -96,6 +97,7 @@ class Grounds:
     hidden_from: tuple[str, ...]  # audiences without regions that an age limit doesn't tell
     min_age: str  # "18+", or nothing
     blocked: bool  # nobody may see it
+    blurred: tuple[Span, ...]  # stretches whose pictures are hidden from all
     by_person: bool
     explanation: str  # of the person who exports it, may be empty
 
@@ -105,14 +107,17 @@ def grounds_of(decision: Decision, policy: Policy | None, explanation: str = "")
     verdict = decision.verdict
     if verdict.action is Action.REVIEW:
         raise NothingToState("nothing is decided yet", "a person has to")
-    if verdict.action is Action.ALLOW:
+    blurred = verdict.blur if verdict.action in {Action.ALLOW, Action.RESTRICT} else ()
+    if verdict.action is Action.ALLOW and not blurred:
         raise NothingToState("the decision restricts nothing", "the video was allowed")
     by_person = decision.actor != "policy"
     wanted = {verdict.action} if not by_person else {Action.RESTRICT, Action.REVIEW, Action.BLOCK}
+    if verdict.action is Action.ALLOW:
+        wanted = set()  # what is blurred is all that is restricted
     reasons = tuple(
         reason
         for reason in verdict.reasons
-        if reason.action in wanted
+        if (reason.action in wanted or (blurred and reason.blur))
         and reason.rule != "person"
         and ("." not in reason.rule or reason.dsa_category)  # framegate's own rest on no offence
     )
@@ -133,6 +138,7 @@ def grounds_of(decision: Decision, policy: Policy | None, explanation: str = "")
         hidden_from=tuple(hidden),
         min_age=age.group() if age else "",
         blocked=verdict.action is Action.BLOCK,
+        blurred=blurred,
         by_person=by_person,
         explanation=explanation.strip(),
     )
@@ -192,24 +198,29 @@ def _visibility(grounds: Grounds, policy: Policy | None) -> dict[str, Any]:
     found = [AGE_RESTRICTED] if grounds.min_age else []
     if grounds.blocked or grounds.restricted_in:
         found.append(DISABLED)
-    words = None
+    words = []
+    if grounds.blurred:
+        words.append("The pictures of parts of the video are blurred; the rest is shown")
     if grounds.hidden_from:
-        found.append(OTHER)
         ages = {one.id: one.min_age for one in policy.audiences} if policy else {}
         told = [
             f"{name} (from {ages[name]} years)" if name in ages else name
             for name in grounds.hidden_from
         ]
-        words = f"Not shown to these audiences: {', '.join(told)}"[:500]
-    if not found:  # an audience in words, of a policy of version 1
-        found, words = [OTHER], "Shown to a limited audience"
-    return {"decision_visibility": found, "decision_visibility_other": words}
+        words.append(f"Not shown to these audiences: {', '.join(told)}")
+    if not found and not words:  # an audience in words, of a policy of version 1
+        words.append("Shown to a limited audience")
+    if words:
+        found.append(OTHER)
+    other = ". ".join(words)[:500] or None
+    return {"decision_visibility": found, "decision_visibility_other": other}
 
 
 def _scope(grounds: Grounds, policy: Policy | None) -> list[str]:
     """Countries of the EEA: all of the service's, or those of the restriction."""
     service = (policy.terms.countries if policy else ()) or EEA
-    if grounds.restricted_in and not grounds.min_age and not grounds.hidden_from:
+    everywhere = grounds.min_age or grounds.hidden_from or grounds.blurred
+    if grounds.restricted_in and not everywhere:
         return [country for country in service if country in grounds.restricted_in]
     return list(service)
 

@@ -6,7 +6,7 @@ object. It may name the video; it names no other person.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from framegate.domain import labels
@@ -15,6 +15,7 @@ from framegate.domain.counted import counted
 from framegate.domain.matching import merged, spans_of
 from framegate.domain.policy import Decision, Policy
 from framegate.domain.screening import Screening
+from framegate.domain.span import Span
 from framegate.domain.statement import Grounds
 
 MOST_PLACES = 20
@@ -60,6 +61,9 @@ def _decided(grounds: Grounds) -> str:
         told.append(f"It is not shown to these audiences: {', '.join(grounds.hidden_from)}.")
     if grounds.restricted_in:
         told.append(f"It is not shown in: {', '.join(grounds.restricted_in)}.")
+    if grounds.blurred:
+        places = _places(grounds.blurred)
+        told.append(f"Its pictures are blurred here, and shown otherwise: {places}.")
     if not told:
         told.append("It is shown to a limited audience only.")
     return f"{' '.join(told)} The decision holds until it is changed."
@@ -94,8 +98,10 @@ def _where(grounds: Grounds, screening: Screening | None) -> str:
         return ""
     times = {sample.index: sample.time for sample in screening.samples}
     spans = merged(spans_of(findings, times), _bridge(screening))
-    if not spans:
-        return ""
+    return f"{_places(spans)}." if spans else ""
+
+
+def _places(spans: Sequence[Span]) -> str:
     told = [
         _clock(float(span.start))
         if _clock(float(span.start)) == _clock(float(span.end))
@@ -103,7 +109,7 @@ def _where(grounds: Grounds, screening: Screening | None) -> str:
         for span in spans[:MOST_PLACES]
     ]
     more = len(spans) - len(told)
-    return f"{', '.join(told)}{f', and {counted(more, "more place")}' if more > 0 else ''}."
+    return f"{', '.join(told)}{f', and {counted(more, "more place")}' if more > 0 else ''}"
 
 
 def _how(grounds: Grounds) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from framegate.domain.blurring import frames_of
 from framegate.domain.captions import CaptionTrack
 from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, Encoders
@@ -22,6 +23,8 @@ from framegate.domain.options import VmafMode
 from framegate.domain.package import Packaged, Stills, TrackKind
 from framegate.domain.screening import Screening
 from framegate.domain.serial import dump, load
+from framegate.domain.span import Span
+from framegate.errors import Internal
 from framegate.flow.state import AudioTracks, Encoded, Receipts, Run, Step, VideoTracks
 from framegate.jobs import Answer, Steps
 from framegate.stages.encode import encode, hardware
@@ -40,6 +43,7 @@ class Tracks:
     plan: EncodePlan
     audio: AudioTracks
     receipts: Receipts
+    blurred: tuple[Span, ...]
 
 
 def encode_tracks(
@@ -48,8 +52,12 @@ def encode_tracks(
     facts: MediaFacts,
     encoders: Encoders,
     screening: Screening | None = None,
+    *,
+    blur: tuple[Span, ...] = (),
 ) -> Tracks:
-    """Plan, and encode all that the plan names; each step can be resumed, chunks singly."""
+    """Plan, and encode all that the plan names, blurred in the spans of ``blur``; each step can be
+    resumed, chunks singly.
+    """
     hardware.require(encoders, run.options.encode.codec)
     plan = run.step(
         steps,
@@ -58,7 +66,32 @@ def encode_tracks(
         lambda: make_plan(run.context, run.source, facts, run.options.encode, screening),
     )
     audio = run.step(steps, Step.AUDIO, AudioTracks, lambda: _audio(run, facts, plan))
-    return Tracks(plan, audio, _chunks(run, steps, facts, plan, encoders))
+    return Tracks(plan, audio, _chunks(run, steps, facts, plan, encoders, blur=blur), blur)
+
+
+def blur_again(
+    run: Run,
+    steps: Steps,
+    facts: MediaFacts,
+    encoders: Encoders,
+    tracks: Tracks,
+    *,
+    blur: tuple[Span, ...],
+) -> Tracks:
+    """The tracks blurred elsewhere than they were: only the chunks that it touches are encoded.
+
+    Raises `Internal` where the source was decoded otherwise than the first time: what was compared
+    with what was screened would not be what is published.
+    """
+    if frames_of(blur, tracks.plan.grid, tracks.plan.fields) == frames_of(
+        tracks.blurred, tracks.plan.grid, tracks.plan.fields
+    ):
+        return replace(tracks, blurred=blur)
+    receipts = _chunks(run, steps, facts, tracks.plan, encoders, blur=blur, step=Step.BLUR)
+    for before, after in zip(tracks.receipts, receipts, strict=True):
+        if before.imprints.sha256 != after.imprints.sha256:
+            raise Internal("A chunk was decoded otherwise than before", after.id)
+    return replace(tracks, receipts=receipts, blurred=blur)
 
 
 def package_tracks(
@@ -88,6 +121,7 @@ def package_tracks(
                     plan,
                     joined.tracks,
                     full=run.options.vmaf is VmafMode.FULL,
+                    blur=tracks.blurred,
                 )
             ),
         )
@@ -111,7 +145,7 @@ def package_tracks(
             poster_at=poster_at,
         ),
     )
-    return Encoded(plan, audio.tracks, video.tracks, packaged, stills)
+    return Encoded(plan, audio.tracks, video.tracks, packaged, stills, tracks.blurred)
 
 
 def require_package(root: Path, encoded: Encoded) -> None:
@@ -168,7 +202,14 @@ def _join(run: Run, plan: EncodePlan, receipts: Receipts) -> VideoTracks:
 
 
 def _chunks(
-    run: Run, steps: Steps, facts: MediaFacts, plan: EncodePlan, encoders: Encoders
+    run: Run,
+    steps: Steps,
+    facts: MediaFacts,
+    plan: EncodePlan,
+    encoders: Encoders,
+    *,
+    blur: tuple[Span, ...],
+    step: Step = Step.CHUNK,
 ) -> Receipts:
     """All chunks, a few at a time; one step each."""
     progress = run.context.progress
@@ -181,7 +222,7 @@ def _chunks(
             with lock:
                 done[chunk.index] = count
                 total = sum(done.values())
-            progress.advance(Step.CHUNK, float(total))
+            progress.advance(step, float(total))
 
         return frames
 
@@ -196,6 +237,7 @@ def _chunks(
                 chunk,
                 source_sha256=run.asset.sha256,
                 encoders=encoders,
+                blur=blur,
                 on_frames=heard(chunk),
             )
         )
@@ -206,9 +248,9 @@ def _chunks(
         return lambda: dump(one(chunk))
 
     began = time.perf_counter()
-    progress.start(Step.CHUNK, float(plan.grid.frames), "frames")
+    progress.start(step, float(plan.grid.frames), "frames")
     answers = steps.parallel(
-        Step.CHUNK, [work(chunk) for chunk in plan.chunks], at_once=run.chunks_at_once
+        step, [work(chunk) for chunk in plan.chunks], at_once=run.chunks_at_once
     )
     receipts = [load(ChunkReceipt, answer) for answer in answers]
     for chunk, receipt in zip(plan.chunks, receipts, strict=True):
@@ -217,7 +259,7 @@ def _chunks(
         # its files are gone: encoding is deterministic, so doing it again brings them back
         if one(chunk) != receipt:
             raise WorkLost(receipt.id)
-    run.note(Step.CHUNK, time.perf_counter() - began, resumed=not fresh)
+    run.note(step, time.perf_counter() - began, resumed=not fresh)
     rungs = ", ".join(rendition.name for rendition in plan.renditions)
-    progress.end(Step.CHUNK, f"{counted(len(plan.chunks), 'chunk')}, {rungs}")
+    progress.end(step, f"{counted(len(plan.chunks), 'chunk')}, {rungs}")
     return receipts

@@ -14,6 +14,7 @@ from framegate.domain.policy import Action, Decision
 from framegate.domain.report import PackageInfo, ReportInput
 from framegate.domain.screening import Screening
 from framegate.domain.serial import load
+from framegate.errors import Internal
 from framegate.flow.encoding import require_package
 from framegate.flow.state import (
     Encoded,
@@ -68,6 +69,8 @@ def finish(
     samples = run.context.work / SAMPLES
     if released is not None:
         require_package(package, released)
+        if decision.actor == "policy" and released.blurred != decision.verdict.blur:
+            raise Internal("What was encoded is not blurred as the verdict says")
 
     def report(folder: Path) -> None:
         write_report(

@@ -22,11 +22,12 @@ from framegate.domain.screening import Screening, awaited
 from framegate.domain.serial import dump, load
 from framegate.flow.anew import look_anew
 from framegate.flow.comparing import compare_pictures, look_again, read_screening
-from framegate.flow.encoding import encode_tracks, package_tracks
+from framegate.flow.encoding import blur_again, encode_tracks, package_tracks
 from framegate.flow.ending import AFTER, Known, finish
 from framegate.flow.looking import probe_source, read_source_captions, screen_source
 from framegate.flow.state import (
     Compared,
+    Encoded,
     Ending,
     Outcome,
     Receipts,
@@ -37,7 +38,7 @@ from framegate.flow.state import (
 )
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Flow, Steps
-from framegate.stages.decide import decide
+from framegate.stages.decide import as_encoded, decide
 from framegate.stages.publish import take_back
 from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import sha256_of, write_hashed
@@ -91,9 +92,11 @@ class Flows:
 
     def _encode(self, run: Run, steps: Steps, known: Known) -> Known:
         """Encode; then look at what nobody saw before, and stop if it is not to be published."""
-        poster_at = poster_time(known.screening)
+        screened_first = known.screening
         facts = only_screened(known.facts, known.screening.sound)
-        tracks = encode_tracks(run, steps, facts, self._workshop.encoders(), known.screening)
+        encoders = self._workshop.encoders()
+        blur = known.decision.verdict.blur
+        tracks = encode_tracks(run, steps, facts, encoders, known.screening, blur=blur)
         receipts = tracks.receipts
         compared = run.step(
             steps, Step.COMPARE, Compared, lambda: compare_pictures(run, known.screened, receipts)
@@ -107,9 +110,16 @@ class Flows:
             looked_again=known.looked_again,
         )
         encoded = None
-        if known.decision.verdict.action is not Action.BLOCK:
+        verdict = known.decision.verdict
+        if verdict.action is not Action.BLOCK:
+            tracks = blur_again(run, steps, facts, encoders, tracks, blur=verdict.blur)
             encoded = package_tracks(
-                run, steps, facts, tracks, captions=known.captions.tracks, poster_at=poster_at
+                run,
+                steps,
+                facts,
+                tracks,
+                captions=known.captions.tracks,
+                poster_at=poster_time(screened_first, verdict.blur),
             )
         return replace(known, encoded=encoded, agreement=agreement)
 
@@ -149,9 +159,7 @@ class Flows:
         """After a review: the person's decision, then the report again, and what it allows."""
         run = self._runs[request["job"]]
         held = load(Outcome, request["held"])
-        decision = run.step(
-            steps, Step.DECIDE, Decision, lambda: self._person(run, held.decision, request)
-        )
+        decision = run.step(steps, Step.DECIDE, Decision, lambda: self._person(run, held, request))
         known = replace(_of(run, held), decision=decision)
         return dump(finish(self._workshop, run, steps, known))
 
@@ -185,7 +193,7 @@ class Flows:
             steps,
             Step.DECIDE_AGAIN,
             Decision,
-            lambda: self._decide(run, screening, held.facts, again=why),
+            lambda: self._decide(run, screening, held.facts, again=why, encoded=held.encoded),
         )
         known = replace(before, screened=screened, screening=screening, decision=decision)
         package = run.output if held.status is Ending.PUBLISHED else None
@@ -209,12 +217,22 @@ class Flows:
         )
 
     def _decide(
-        self, run: Run, screening: Screening, facts: MediaFacts, *, again: str = ""
+        self,
+        run: Run,
+        screening: Screening,
+        facts: MediaFacts,
+        *,
+        again: str = "",
+        encoded: Encoded | None = None,
     ) -> Decision:
-        """``again`` says why there is something to decide for the second time."""
+        """``again`` says why there is something to decide for the second time; ``encoded`` is what
+        cannot be encoded otherwise any more.
+        """
         step = Step.DECIDE_AGAIN if again else Step.DECIDE
         run.context.progress.start(step, None, "rules")
         verdict = decide(screening, facts, run.policy)
+        if encoded is not None:
+            verdict = as_encoded(verdict, encoded.blurred)
         decision = Decision(
             id=run.identity(step),
             asset_id=run.asset.id,
@@ -228,7 +246,7 @@ class Flows:
         run.context.progress.end(step, verdict.action.value)
         return decision
 
-    def _person(self, run: Run, held: Decision, request: Answer) -> Decision:
+    def _person(self, run: Run, held: Outcome, request: Answer) -> Decision:
         action = Action(request["action"])
         reason = Reason(rule="person", action=action, words=request["reason"])
         decision = Decision(
@@ -236,7 +254,7 @@ class Flows:
             asset_id=run.asset.id,
             actor=f"person:{request['actor']}",
             at=self._workshop.clock(),
-            verdict=_overruled(held.verdict, reason),
+            verdict=_overruled(held, reason),
             sampling_probability=0.0,
             note=request["reason"],
         )
@@ -258,6 +276,14 @@ def _of(run: Run, held: Outcome) -> Known:
     )
 
 
-def _overruled(verdict: Verdict, reason: Reason) -> Verdict:
-    """The verdict after a person's word: their reason first, the rest kept as evidence."""
-    return replace(verdict, action=reason.action, reasons=(reason, *verdict.reasons))
+def _overruled(held: Outcome, reason: Reason) -> Verdict:
+    """The verdict after a person's word: their reason first, the rest kept as evidence. What they
+    allow is what was encoded, blurred where that was.
+    """
+    verdict = held.decision.verdict
+    return replace(
+        verdict,
+        action=reason.action,
+        reasons=(reason, *verdict.reasons),
+        blur=held.encoded.blurred if held.encoded else verdict.blur,
+    )

@@ -26,6 +26,7 @@ from framegate.domain.package import Packaged, Stills
 from framegate.domain.policy import Decision, Policy
 from framegate.domain.report import StageTiming
 from framegate.domain.serial import dump, load
+from framegate.domain.span import Span
 from framegate.domain.unseen import Comparison
 from framegate.errors import InputVanished
 from framegate.flow.claim import Claim
@@ -50,6 +51,7 @@ class Step(StrEnum):
     LOOK_ANEW = "look-anew"
     TAKE_BACK = "take-back"
     DECIDE_AGAIN = "decide-again"
+    BLUR = "encode-again"
     JOIN = "join"
     PROOF = "proof"
     PACKAGE = "package"
@@ -136,6 +138,7 @@ class Encoded:
     video: tuple[EncodedRendition, ...]
     packaged: Packaged
     stills: Stills
+    blurred: tuple[Span, ...] = ()  # in every picture of it
 
 
 @dataclass(frozen=True, slots=True)

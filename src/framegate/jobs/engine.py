@@ -36,7 +36,7 @@ type Flow = Callable[[Steps, Answer], Answer]
 
 # Checkpoints of one contract are only read by code of the same contract. Raise it when a flow's
 # steps change in number, order, name or meaning; unfinished flows of an older one start afresh.
-CONTRACT = 3
+CONTRACT = 4
 
 ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 FORGOTTEN_AT_ONCE = 500  # rows of one transaction: others wait for it

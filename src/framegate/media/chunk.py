@@ -20,6 +20,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 
 from framegate.domain import serial
+from framegate.domain.blurring import is_blurred
 from framegate.domain.encoding import ChunkDone, ChunkWork, EncodedPart
 from framegate.domain.ladder import Rendition
 from framegate.errors import Internal, Undecodable
@@ -52,7 +53,8 @@ def encode(call: Call) -> dict[str, Any]:
         frames = 0
         for frame in grid_frames(call, work, count):
             number = frame.pts or 0
-            for rung, picture in zip(rungs, graph.process(frame), strict=True):
+            pictures = graph.process(frame, blurred=is_blurred(work.blurred, number))
+            for rung, picture in zip(rungs, pictures, strict=True):
                 if number % rung.step == 0:
                     rung.put(picture)
             frames += 1

@@ -1,13 +1,17 @@
 """From a decoded frame, whatever it is, to each rung's picture: one filter graph.
 
-    decoded ─ setparams ─ crop ─ scale + colour ─ pad ─ flip, turn ─┬─ top rung
-                                                                    └─ scale ─┬─ next rung
-                                                                              └─ scale …
+    decoded ─ setparams ─ crop ─ scale + colour ─ pad ─ flip, turn ─ (blur) ─┬─ top rung
+                                                                             └─ scale ─┬─ …
+                                                                                       └─ …
 
 The picture leaves as 8-bit 4:2:0, limited range, BT.709, upright, and without side data. Each rung
 is scaled from one above it, not from the source: at 1080p over four rungs that is about 2 ms a
 frame against 3. Turning comes after scaling, where the format is known and the picture no larger
 than it needs be.
+
+A frame that is to be hidden is blurred before any rung is made of it: all that is left of it are a
+few numbers (`blur_steps`). It has a graph of its own, since which scalers there are cannot change
+from frame to frame.
 
 A source that changes its size or its pixels' shape on the way goes on in the same rungs:
 undistorted, as large as it fits, on black.
@@ -28,6 +32,7 @@ from framegate.media.filters import (
     SAMPLE_ASPECT_UNIT,
     SampleAspect,
     Shape,
+    Step,
     shape_of,
     source,
     then,
@@ -43,6 +48,10 @@ LEAST_RATIO = 1.4
 NEAREST_MATRIX = dict.fromkeys(("bt2020c", "chroma-derived-nc", "chroma-derived-c"), "bt2020nc")
 """Matrices that swscale lacks and what stands in for them: the same for greys, close for colours.
 (For those that nothing is close to, the plan refuses the source.)"""
+
+BLUR_CELLS, BLUR_STRIDE = 8, 8
+"""A blurred picture keeps 8 cells on its long side (5 or so on the other), each the mean of what it
+covers: colour fields. Fewer than the report's 12, which are grey and stand still."""
 
 NARROW_PRIMARIES = ("bt709", "smpte170m", "bt470bg", "smpte240m", "bt470m", "unknown")
 """Primaries close to BT.709. Only the matrix is converted for these: a gamut conversion costs 2 s
@@ -86,6 +95,13 @@ def source_colour(video: VideoFacts) -> SourceColour:
     return SourceColour(video.colour.primaries, "bt709", matrix, full, "relative_colorimetric")
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    graph: Graph  # kept: its filters live as long as it
+    source: FilterContext
+    sinks: tuple[FilterContext, ...]
+
+
 class PictureGraph:
     """The graph for frames of one size and format; a new one is built when the source changes.
 
@@ -104,27 +120,28 @@ class PictureGraph:
         self._display = video.sample_aspect * wide / high  # before turning
         # how much wider than said by the frame itself its pixels are shown
         self._stretch = video.sample_aspect / video.coded_aspect
-        self._built: tuple[Shape, int] | None = None
         self._coded = (video.width, video.height)
-        self._graph: Graph | None = None
-        self._source: FilterContext | None = None
-        self._sinks: tuple[FilterContext, ...] = ()
+        self._of: tuple[Shape, int] | None = None  # what the graphs are for
+        self._built: dict[bool, _Built] = {}  # by whether it blurs
 
-    def process(self, frame: VideoFrame) -> list[VideoFrame]:
+    def process(self, frame: VideoFrame, *, blurred: bool = False) -> list[VideoFrame]:
         """One picture per rung, with the frame's PTS and picture type."""
-        built = (shape_of(frame), self._aspects.of(frame))
-        if built != self._built:
-            self._build(*built)
-        assert self._source is not None
-        self._source.push(frame)
-        return [sink.pull() for sink in self._sinks]  # type: ignore[misc]
+        of = (shape_of(frame), self._aspects.of(frame))
+        if of != self._of:
+            self._of = of
+            self._built.clear()
+        built = self._built.get(blurred)
+        if built is None:
+            built = self._built[blurred] = self._build(*of, blurred=blurred)
+        built.source.push(frame)
+        return [sink.pull() for sink in built.sinks]  # type: ignore[misc]
 
-    def _build(self, shape: Shape, sample_aspect: int) -> None:
+    def _build(self, shape: Shape, sample_aspect: int, *, blurred: bool) -> _Built:
         width, height, _ = shape
         graph = Graph()
         graph.threads = 1  # the encoders have the other cores
         colour = self._colour
-        last = self._source = source(graph, shape, self._time_base)
+        first = last = source(graph, shape, self._time_base)
         said = f"range={'pc' if colour.full_range else 'tv'}:color_primaries={colour.primaries}"
         said += f":color_trc={colour.transfer}:colorspace={colour.matrix}"
         # what probe settled, over whatever each frame claims
@@ -154,11 +171,36 @@ class PictureGraph:
         # Captions, time codes, brightness of a source that was HDR: encoders would write them into
         # pictures that they are not about, and captions that nobody looked at would be published.
         steps.append(("sidedata", "mode=delete"))
+        if blurred:
+            steps.extend(blur_steps(top.width, top.height))
         for name, arguments in steps:
             last = then(graph, last, name, arguments)
         sinks = _cascade(graph, last, self._rungs)
         graph.configure()
-        self._graph, self._sinks, self._built = graph, sinks, (shape, sample_aspect)
+        return _Built(graph, first, sinks)
+
+
+def blur_steps(width: int, height: int) -> list[Step]:
+    """Averaged down to `BLUR_CELLS` on the long side, and smoothly up again; both in two strides,
+    which bounds the scalers' kernels. Unsubsampled in between: swscale does not interpolate from
+    two rows of chroma.
+    """
+    long = max(width, height)
+
+    def cells(most: int) -> str:
+        return ":".join(
+            str(max(1, round(side * min(most, long) / long))) for side in (width, height)
+        )
+
+    coarse, fine = cells(BLUR_CELLS), cells(BLUR_CELLS * BLUR_STRIDE)
+    return [
+        ("scale", f"{fine}:flags=area"),
+        ("format", "yuv444p"),
+        ("scale", f"{coarse}:flags=area"),
+        ("scale", f"{fine}:flags=bilinear"),
+        ("scale", f"{width}:{height}:flags=bilinear"),
+        ("format", "yuv420p"),
+    ]
 
 
 def _cascade(graph: Graph, top: FilterContext, rungs: Sequence[Size]) -> tuple[FilterContext, ...]:

@@ -4,8 +4,9 @@
     rendition ── decode ── scale to the top rung (bicubic) ────┴─ libvmaf, frame by frame
 
 The reference is what the top rung's encoder was given: same frame for each slot of the grid, same
-crop, turn and colours. Every rung is compared at the top rung's size, scaled up bicubically as a
-player would, which is how VMAF's default model (vmaf_v0.6.1, built into libvmaf) is meant.
+crop, turn and colours, blurred where that was. Every rung is compared at the top rung's size,
+scaled up bicubically as a player would, which is how VMAF's default model (vmaf_v0.6.1, built into
+libvmaf) is meant.
 
 A rung of half the rate is scored where it shows a frame of its own.
 
@@ -23,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from framegate.domain import serial
+from framegate.domain.blurring import is_blurred
 from framegate.domain.encoding import ChunkWork
 from framegate.domain.ladder import Chunk, QualityWindow, Rendition
 from framegate.domain.media import decoder_pixels
@@ -102,7 +104,10 @@ def _reference(
         fields=work.fields,
     )
     graph = PictureGraph(work.video, [Size(*size)], work.grid.frame_rate)
-    pictures = (graph.process(frame)[0] for frame in grid_frames(call, chunk, SourceCount()))
+    pictures = (
+        graph.process(frame, blurred=is_blurred(work.blurred, frame.pts or 0))[0]
+        for frame in grid_frames(call, chunk, SourceCount())
+    )
     number = -1
     for number, around in enumerate(_with_neighbours(pictures), start=start):
         if first <= number <= last:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from framegate.catalog.works import Work
 from framegate.domain.asset import Asset
+from framegate.domain.blurring import covered_s
 from framegate.domain.explaining import Explanation, explain
 from framegate.domain.layout import VERDICT
 from framegate.domain.policy import Decision, Policy, Verdict
@@ -226,6 +228,7 @@ def _noticed(verdict: Verdict) -> tuple[object, ...]:
     )
 
 
-def _gravity(verdict: Verdict) -> tuple[int, int]:
+def _gravity(verdict: Verdict) -> tuple[int, int, Fraction]:
     order = ["allow", "restrict", "review", "block"]
-    return (order.index(verdict.action), sum(not one.may_see for one in verdict.audiences))
+    hidden = sum(not one.may_see for one in verdict.audiences)
+    return (order.index(verdict.action), hidden, covered_s(verdict.blur))

@@ -9,8 +9,8 @@ Four things hold (each has a property test):
   evidence and may block;
 - where a look that the policy requires did not happen, or the promised coverage was not kept, a
   person decides; so too where a vision model was asked and could not look, where what lies
-  between two samples meets a rule that asks for more, and where a policy wants a part blurred,
-  which is not rendered.
+  between two samples meets a rule that asks for more, and where a policy wants blurred what no
+  blur of pictures hides.
 
 ``guarantee`` stays None: only thresholds chosen by risk control on labelled material carry one,
 and no such choice is among the inputs.
@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
 from framegate.domain.audiences import in_short, seen_by
+from framegate.domain.blurring import Looks, blur_spans, covered_s, looks_of, unblurrable
 from framegate.domain.counted import counted
 from framegate.domain.findings import EXACT_LEVEL, AnalyserRun, Finding, Status
 from framegate.domain.labels import CHILD_SAFETY, covers
@@ -54,12 +56,13 @@ GAP_TOLERANCE_S = 1e-6  # gaps reach decide as floats; exact times were rounded 
 def decide(screening: Screening, facts: MediaFacts, policy: Policy) -> Verdict:
     """The verdict of ``policy`` on what was screened. Never raises on any valid value."""
     evidence = evidence_of(screening, facts.duration_measured)
+    looks = looks_of(screening, facts.duration_measured)
     reasons = [
         *_required(screening, policy),
         *_asked(screening),
         *_coverage(screening, policy),
         *_integrity(screening, facts),
-        *_rules(evidence, policy),
+        *_rules(evidence, looks, policy),
         *_unruled(evidence, policy),
     ]
     audiences = seen_by(policy, reasons)
@@ -81,10 +84,53 @@ def decide(screening: Screening, facts: MediaFacts, policy: Policy) -> Verdict:
         policy_sha256=policy.sha256,
         models=_models(screening.runs),
         guarantee=None,
-        spans=where(reason for reason in reasons if reason.action is not Action.ALLOW),
+        spans=where(r for r in reasons if r.blur or r.action is not Action.ALLOW),
         escalate=any(reason.escalate for reason in reasons),
         audiences=audiences,
-        blur=where(reason for reason in reasons if reason.blur),
+        blur=_blurred(reasons, evidence, looks, policy),
+    )
+
+
+def as_encoded(verdict: Verdict, blurred: tuple[Span, ...]) -> Verdict:
+    """The verdict on what was encoded already, blurred in these spans: what is not hidden there and
+    should be is not published without a person.
+    """
+    bare = [one for one in verdict.blur if not any(_holds(span, one) for span in blurred)]
+    if not bare:
+        return replace(verdict, blur=blurred)
+    reason = Reason(
+        rule="framegate.blur",
+        action=Action.REVIEW,
+        words="It was encoded before this was known, and is not blurred where the policy wants it.",
+    )
+    return replace(
+        verdict,
+        action=max(verdict.action, Action.REVIEW, key=SEVERITY.__getitem__),
+        reasons=tuple(
+            sorted((*verdict.reasons, reason), key=lambda one: (-SEVERITY[one.action], one.rule))
+        ),
+    )
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
+def _blurred(
+    reasons: Iterable[Reason], evidence: Evidence, looks: Looks, policy: Policy
+) -> tuple[Span, ...]:
+    """What all reasons together want blurred: also those that a person decides on, who sees then
+    what would be published.
+    """
+    rules = {rule.id: rule for rule in policy.rules}
+    return merged(
+        (
+            span
+            for reason in reasons
+            if reason.blur
+            for span in blur_spans(rules[reason.rule], reason.findings, evidence, looks)
+        ),
+        Fraction(0),
     )
 
 
@@ -199,16 +245,17 @@ def _integrity(screening: Screening, facts: MediaFacts) -> Iterable[Reason]:
         )
 
 
-def _rules(evidence: Evidence, policy: Policy) -> Iterable[Reason]:
+def _rules(evidence: Evidence, looks: Looks, policy: Policy) -> Iterable[Reason]:
     """The reasons that each rule gives: that it is met, or might have been."""
     for rule in policy.rules:
         found = match(rule, evidence)
+        noted = rule.action is Action.ALLOW and not rule.blur
         if found.met:
-            yield _reason(found)
-        if (not found.met or rule.action is Action.RESTRICT) and rule.action is not Action.ALLOW:
+            yield _to_blur(found, evidence, looks) if rule.blur else _reason(found)
+        if (not found.met or rule.blur or rule.action is Action.RESTRICT) and not noted:
             # also beside a restriction: one finding more must not make the verdict milder
             yield from _too_short(found)
-        if found.unknown and rule.action is not Action.ALLOW:
+        if found.unknown and not noted:
             names = dict.fromkeys(
                 one.condition.label for one in (*found.all, *found.any) if one.unknown
             )
@@ -255,11 +302,7 @@ def _reason(found: Match) -> Reason:
         dsa_category=rule.dsa_category,
         escalate=rule.escalate,
         hidden_from=rule.hidden_from,
-        blur=rule.blur,
     )
-    if rule.blur:
-        note = "The policy asks to blur it; that is not rendered, so a person decides."
-        return replace(reason, words=f"{reason.words} {note}")
     if rule.action is not Action.BLOCK or found.firm:
         return reason
     if not rule.require_calibration:
@@ -268,6 +311,26 @@ def _reason(found: Match) -> Reason:
     note = "The scores are not calibrated, so a person decides instead of a block."
     return replace(
         reason, action=Action.REVIEW, wanted=Action.BLOCK, words=f"{reason.words} {note}"
+    )
+
+
+def _to_blur(found: Match, evidence: Evidence, looks: Looks) -> Reason:
+    """Published with the pictures of the findings blurred, where that hides all that was found."""
+    rule = found.rule
+    blurred = covered_s(blur_spans(rule, found.hits, evidence, looks))
+    note = unblurrable(found.hits, evidence)
+    action = Action.REVIEW if note else rule.action
+    if not note:
+        where = "The whole video is" if blurred >= looks.length else f"{float(blurred):.1f} s are"
+        note = f"{where} blurred."
+    return Reason(
+        rule=rule.id,
+        action=action,
+        words=f"{_words(rule)} {note}",
+        findings=ordered(found.hits),
+        dsa_category=rule.dsa_category,
+        escalate=rule.escalate,
+        blur=True,
     )
 
 
@@ -299,7 +362,7 @@ def _doubt(rule: Rule, findings: Iterable[Finding], words: str) -> Reason:
         action=Action.REVIEW,
         words=words,
         findings=ordered(findings),
-        wanted=rule.action,
+        wanted=None if rule.blur else rule.action,
         dsa_category=rule.dsa_category,
         escalate=rule.escalate,
         blur=rule.blur,

@@ -20,6 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framegate.domain import serial
+from framegate.domain.blurring import frames_of, within
 from framegate.domain.encoding import (
     ChunkDone,
     ChunkFile,
@@ -39,6 +40,7 @@ from framegate.domain.ladder import (
 from framegate.domain.layout import CHUNKS, IMPRINTS, VIDEO
 from framegate.domain.media import MediaFacts
 from framegate.domain.slots import SlotRule
+from framegate.domain.span import Span
 from framegate.errors import FramegateError, Internal
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
@@ -56,8 +58,12 @@ RECEIPT = "chunk.json"
 SLACK_BYTES = 64 << 20  # over the ceiling: headers, and rate control that has just begun
 
 
-def chunk_work(facts: MediaFacts, plan: EncodePlan, chunk: Chunk) -> ChunkWork:
-    """The request for one chunk, with only the keyframes that it may seek to."""
+def chunk_work(
+    facts: MediaFacts, plan: EncodePlan, chunk: Chunk, blur: Sequence[Span] = ()
+) -> ChunkWork:
+    """The request for one chunk, with only the keyframes that it may seek to, and what of it is to
+    be blurred.
+    """
     video = facts.video
     rule = SlotRule.of(
         time_base=video.time_base, start=video.start, frame_rate=plan.grid.frame_rate
@@ -69,6 +75,7 @@ def chunk_work(facts: MediaFacts, plan: EncodePlan, chunk: Chunk) -> ChunkWork:
         chunk=chunk,
         renditions=plan.renditions,
         fields=plan.fields,
+        blurred=within(frames_of(blur, plan.grid, plan.fields), chunk),
     )
 
 
@@ -92,16 +99,18 @@ def encode_chunk(
     *,
     source_sha256: str,
     encoders: Encoders,
+    blur: Sequence[Span] = (),
     on_frames: Callable[[int], None] | None = None,
 ) -> ChunkReceipt:
-    """Encode a chunk, or find it done. ``fd`` is the open source; its offset is left alone.
+    """Encode a chunk, or find it done. ``fd`` is the open source; its offset is left alone. Frames
+    of the spans in ``blur`` are made unrecognisable.
 
     The receipt holds from `keep` on: once the caller knows that the source did not change
     meanwhile. ``on_frames`` hears how many frames of the chunk are encoded, from the calling
     thread.
     Raises what `media.chunk` raises, and `DiskFull`.
     """
-    work = chunk_work(facts, plan, chunk)
+    work = chunk_work(facts, plan, chunk, blur)
     name = chunk_id(work, source_sha256=source_sha256, encoders=encoders)
     folder = context.work / CHUNKS / name
     done = _receipt(context.work, folder / RECEIPT, name)

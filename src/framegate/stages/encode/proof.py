@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from framegate.domain import serial
+from framegate.domain.blurring import frames_of
 from framegate.domain.counted import counted
 from framegate.domain.ladder import EncodedRendition, EncodePlan, Grid, QualityWindow
 from framegate.domain.media import VideoFacts
 from framegate.domain.proof import VmafDone, VmafWork, Window
+from framegate.domain.span import Span
 from framegate.errors import InputVanished
 from framegate.security.sandbox.limits import Limits
 from framegate.stages.base import StageContext
@@ -129,8 +131,10 @@ def prove(
     videos: Sequence[EncodedRendition],
     *,
     full: bool = False,
+    blur: Sequence[Span] = (),
 ) -> tuple[EncodedRendition, ...]:
-    """The same renditions with their ``windows`` measured. ``fd`` is the open source.
+    """The same renditions with their ``windows`` measured. ``fd`` is the open source; frames of the
+    spans in ``blur`` are compared with the source blurred alike.
 
     Raises `InputVanished`, `Undecodable`, `MediaLimit`, `MediaCrash`.
     """
@@ -141,6 +145,7 @@ def prove(
         renditions=tuple(encoded.rendition for encoded in videos),
         fields=plan.fields,
         windows=windows,
+        blurred=frames_of(blur, plan.grid, plan.fields),
     )
     frames = sum(window.frames for window in windows)
     context.progress.start("proof", float(frames), "frames")

@@ -19,6 +19,7 @@ from pathlib import Path
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from framegate.domain.blurring import in_words
 from framegate.domain.counted import noun
 from framegate.domain.findings import Finding, Status
 from framegate.domain.ladder import QualityWindow
@@ -32,6 +33,7 @@ from framegate.stages.report.identity import identity
 from framegate.stages.report.terms import LEVELS, TERMS
 
 TOP_FINDINGS = 40  # rows; report.json has all
+BLUR_PLACES = 20  # blurred spans named; verdict.json has all
 REASON_TIMES = 6  # places named for each reason
 VMAF_FLOOR = 60.0  # the chart starts here: below it, every picture is bad
 
@@ -101,6 +103,7 @@ def render(report: ReportInput) -> str:
         hard_to_watch=bool(evidence.sensitive_samples(report.screening)),
         timeline=timeline.build(report.screening, report.facts),
         sheet=sheet,
+        blur_places=BLUR_PLACES,
         labels=list(label_rows(report.screening)),
         findings=top_findings(report.screening.findings),
         findings_total=len(report.screening.findings),
@@ -121,6 +124,11 @@ def headline(report: ReportInput) -> tuple[str, str]:
     title, sentence = HEADLINES[verdict.action]
     if verdict.action is Action.RESTRICT and verdict.audience:
         title = f"Restricted to {verdict.audience}"
+    blurred = in_words(verdict.blur, report.facts.duration_measured)
+    if blurred and verdict.action in {Action.ALLOW, Action.RESTRICT}:
+        title = f"{title}, {blurred}"
+        if verdict.action is Action.ALLOW:
+            sentence = "The policy allows this video with what it hides made unrecognisable."
     if report.facts.truncated:
         sentence = sentence.replace("this video", "the part of it that was there")
     last = report.decisions[-1] if report.decisions else None
