@@ -13,6 +13,7 @@ import pytest
 from framegate import settings, wiring
 from framegate.domain.policy import Action, Decision
 from framegate.errors import ComponentMissing, DiskFull
+from framegate.flow.state import Ending
 from framegate.services.processing import ProcessResult
 from framegate.stages.base import Progress
 from framegate.stages.screen.analysers import catalogue
@@ -198,6 +199,28 @@ def test_a_look_that_is_cut_short_goes_on(
     assert not judged, "no frame is asked about twice"
     assert len(decisions_of(desk, ended)) == 2
     assert desk.run(clips / CLIP).already_done
+
+
+def test_what_is_to_be_blurred_now_is_encoded_anew(
+    desk: Desk, clips: Path, server: tuple[ScriptedServer, Seeing], tmp_path: Path
+) -> None:
+    served, seeing = server
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        'schema_version = 2\nname = "p"\nversion = "1"\n[[rules]]\nid = "hide"\n'
+        'label = "violence"\nthreshold = 0.9\naction = "blur"\nreason = "Blurred."\n'
+    )
+    served.stop()
+    assert verdict_of(desk.run(clips / CLIP, policy=policy)) is Action.REVIEW
+    served.start(served.port)
+    seeing.title = "Violence"
+    shown = desk.run(clips / CLIP, policy=policy)
+    assert shown.outcome is not None
+    assert shown.outcome.status is Ending.PUBLISHED
+    assert shown.outcome.encoded is not None
+    assert shown.outcome.encoded.blurred
+    assert shown.outcome.encoded.blurred == shown.outcome.decision.verdict.blur
+    assert desk.run(clips / CLIP, policy=policy).already_done
 
 
 def test_a_person_who_has_decided_is_not_overruled(

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from framegate.domain.captions import Captions
+from framegate.domain.policy import Action
 from framegate.domain.screening import Screening, awaited, renewed
 from framegate.domain.serial import dump
 from framegate.domain.vision import LETTERS
@@ -17,6 +18,7 @@ from framegate.flow.looking import panel_of, read_source_captions
 from framegate.flow.state import Outcome, Run, Screened
 from framegate.flow.workshop import Workshop
 from framegate.models.store import Models
+from framegate.stages.decide import decide
 from framegate.stages.screen import anew
 from framegate.stages.screen.analysers import catalogue
 from framegate.stages.screen.analysers.vlm.prompt import NO, YES
@@ -47,7 +49,10 @@ def back(workshop: Workshop, names: Sequence[str]) -> tuple[str, ...]:
 def look_anew(
     run: Run, held: Outcome, screening: Screening, names: Sequence[str], models: Models
 ) -> Screened:
-    """Have the analysers ``names`` look at what was screened without them. Raises `WorkLost`."""
+    """Have the analysers ``names`` look at what was screened without them.
+
+    Raises `WorkLost` also when other stretches are to be blurred now: that is another encode.
+    """
     wanted = [name for name in catalogue.NAMES if name in names]
     panel = panel_of(run, models, [HASHES, *wanted])
     if not any(judge.name in names for judge in panel.judges):
@@ -59,6 +64,10 @@ def look_anew(
         )
     models.rest()
     whole = renewed(screening, found)
+    verdict = decide(whole, held.facts, run.policy)
+    blurred = held.encoded.blurred if held.encoded else ()
+    if verdict.action is not Action.BLOCK and verdict.blur != blurred:
+        raise WorkLost("what is blurred where the policy wants it now")
     content = json.dumps(dump(whole), separators=(",", ":")).encode()
     # beside the old one, which the decisions before rest on
     digest = hashlib.sha256(content).hexdigest()

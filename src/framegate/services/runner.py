@@ -71,11 +71,13 @@ class Runner:
             wish = replace(wish, key=claim.key(wish.key))
         with self._alone(asset.id):
             known = at.works.get(asset.id, wish.key)
-            if known is not None and (
-                done := self._looked_anew(known, asset, source, wish, progress)
-                or self._as_before(known, asset, wish, progress)
-            ):
-                return done
+            # where files are gone or changed that a further look would rest on: anew
+            with contextlib.suppress(WorkLost):
+                if known is not None and (
+                    done := self._looked_anew(known, asset, source, wish, progress)
+                    or self._as_before(known, asset, wish, progress)
+                ):
+                    return done
             work = known or self._new(asset, wish)
             state = self._jobs.state(work.workflow_id)
             if known is not None and (known.outcome is not None or state in LOST):
@@ -100,7 +102,7 @@ class Runner:
         self, work: Work, asset: Asset, source: SourceFile, wish: Wish, progress: Progress
     ) -> Done | None:
         """The result with what analysers say that could not look then, and can now; None where
-        nobody is waited for or back, or a person or a block has ended it.
+        nobody is waited for or back, or a person or a block has ended it. Raises `WorkLost`.
         """
         if work.outcome is None or not (held := load(Outcome, work.outcome)).screened.awaited:
             return None
@@ -117,10 +119,7 @@ class Runner:
         try:
             run = self._run(asset, (fd, source), wish, replace(work, workflow_id=job), progress)
             said = {"job": job, "held": work.outcome, "names": list(names)}
-            try:
-                outcome = self._execute(ANEW, work, run, said)
-            except WorkLost:
-                return None  # and then everything is done anew
+            outcome = self._execute(ANEW, work, run, said)
         finally:
             os.close(fd)
         return Done(outcome, looked_anew=tuple(names))
