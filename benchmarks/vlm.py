@@ -4,7 +4,9 @@
 
 The model here answers "none" to everything and takes no time: what is counted is which frames are
 asked about, in how many requests. Baselines are one frame a second, and every frame. A shot counts
-as seen when a frame of it was in a question. Second, how near in PDQ the same frames are after real
+as seen when a frame of it was in a question. Second, what a copy at 240p costs when the original
+is remembered, with the frames decoded that others need and with all: where an encoder put its B
+frames decides which are left out. Third, how near in PDQ the same frames are after real
 edits, and how far different frames of one clip are: what `memory.NEAR` rests on.
 """
 
@@ -13,7 +15,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +29,10 @@ from numpy.typing import NDArray
 from benchmarks import sources
 from benchmarks.answers import Answer, Row
 from benchmarks.keeping import measure_facts
+from framegate.cache.embedded import EmbeddedCache
+from framegate.cache.protocol import Bounds
 from framegate.domain.hashlist import MIN_QUALITY, distance
+from framegate.domain.options import ScreenMode
 from framegate.domain.vision import Answer as Said
 from framegate.domain.vision import Choice, Profile, Question, Served, Urgency, VisionUse
 from framegate.models.vision import profiles
@@ -43,6 +48,7 @@ from framegate.testing.progress import Silent
 CLIPS = ("trailer_bbb.mp4", "bikes.mp4", "bigbuckbunny.mp4", "cityCC0.mpg", "carphone_pristine.mp4")
 PROFILE = "scout-int4-1x80"
 MOST_A_MINUTE = 7  # of the shipped profiles: docs/reference/vision-models.md
+COPY_HEIGHT = 240
 WHOLE_S = 30  # clips shorter than this are too short for a number a minute
 type Pixels = NDArray[np.uint8]
 
@@ -98,6 +104,15 @@ def bench(*, runs: int, quick: bool) -> Answer:  # noqa: ARG001 - counts do not 
             rows.append(Row(f"{short}: questions", told["questions"], at_most=allowed))
             rows.append(Row(f"{short}: frames asked / 1 fps", told["frames"] / told["at_1_fps"]))
             rows.append(Row(f"{short}: questions / every frame", told["questions"] / told["all"]))
+            copied = copies(clip, server, Path(folder), profile)
+            told["copies"] = copied
+            rows += [
+                Row(
+                    f"{short}: frames of a 240p copy asked about, {mode}",
+                    one["new"] / one["frames"],
+                )
+                for mode, one in copied.items()
+            ]
     edits = near_matches([sources.CLIPS / name for name in CLIPS[: 2 if quick else 4]])
     rows.append(
         Row(f"re-encoded at 240p within {NEAR} bits", edits["240p"]["within"], at_least=0.95)
@@ -108,15 +123,52 @@ def bench(*, runs: int, quick: bool) -> Answer:  # noqa: ARG001 - counts do not 
     return Answer(name="vlm", rows=tuple(rows), details={"clips": counted, "edits": edits})
 
 
-def count(clip: Path, server: ForkServer, work: Path, profile: Profile) -> dict[str, Any]:
+def copies(clip: Path, server: ForkServer, work: Path, profile: Profile) -> dict[str, Any]:
+    """What a copy at 240p asks after its original, by how much is decoded."""
+    told = {}
+    copy = smaller(clip, work / f"{clip.stem}-{COPY_HEIGHT}.mp4")
+    for mode in ScreenMode:
+        bounds = Bounds(10_000, timedelta(days=1))
+        cache = EmbeddedCache(
+            work / f"{clip.stem}-{mode}.sqlite", bounds, lambda: datetime.now(UTC)
+        )
+        count(clip, server, work, profile, cache=cache, mode=mode)
+        told[mode.value] = count(copy, server, work, profile, cache=cache, mode=mode)
+    return told
+
+
+def smaller(clip: Path, path: Path) -> Path:
+    """The clip as others pass it on: smaller, coarser, with another encoder's choice of frames."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        track = source.streams.video[0]
+        stream = out.add_stream("libx264", rate=track.average_rate, options={"crf": "30"})
+        width = 2 * round(track.width * COPY_HEIGHT / track.height / 2)
+        stream.width, stream.height, stream.pix_fmt = width, COPY_HEIGHT, "yuv420p"
+        for frame in source.decode(track):
+            small = frame.reformat(width, COPY_HEIGHT, "yuv420p")
+            small.pict_type = 0  # the encoder's choice, not the source's
+            out.mux(stream.encode(small))
+        out.mux(stream.encode())
+    return path
+
+
+def count(
+    clip: Path,
+    server: ForkServer,
+    work: Path,
+    profile: Profile,
+    *,
+    cache: EmbeddedCache | None = None,
+    mode: ScreenMode = ScreenMode.AUTO,
+) -> dict[str, Any]:
     """What one clip makes the cascade ask."""
     vision = AllClear(profile)
     context = StageContext(server, work, Silent(), lambda: datetime.now(UTC))
     facts = measure_facts(context, clip)
-    judge = vision_judge(vision, remembered=None, clock=context.clock, lists=(), source_sha256="")
+    judge = vision_judge(vision, remembered=cache, clock=context.clock, lists=(), source_sha256="")
     with clip.open("rb") as source:
         panel = Panel(stills=(HashAnalyser(),), judges=(judge,))
-        screening = screen(context, source.fileno(), facts, panel)
+        screening = screen(context, source.fileno(), facts, panel, mode=mode)
     (run,) = [run for run in screening.runs if run.level == "vlm"]
     seconds = float(facts.video.duration_measured)
     triage = [one for one in vision.asked if isinstance(one.answer, Choice)]
@@ -131,6 +183,7 @@ def count(clip: Path, server: ForkServer, work: Path, profile: Profile) -> dict[
         "unseen": unseen,
         "samples": len(screening.samples),
         "frames": run.samples_seen,
+        "new": run.samples_seen - dict(run.counts).get("remembered", 0),
         "questions": len(triage),
         "detail": len(vision.asked) - len(triage),
         "allowed": max(1, int(MOST_A_MINUTE * max(seconds, 1) / 60)),

@@ -11,7 +11,7 @@ import pytest
 
 from vlm import drills, squares
 from vlm.serving import Server
-from vlm.showing import Job, clip, report_of
+from vlm.showing import Job, clip, report_of, smaller
 
 ANSWERED = "vllm:request_success_total"
 
@@ -81,6 +81,29 @@ def test_what_was_judged_before_is_not_asked_again(server: Server, tmp_path: Pat
     # a picture too plain for a sure hash is asked about again, and the server what it can do
     assert dict(run_of(again)["counts"])["remembered"] >= 2
     assert answered(server) - before <= 2
+
+
+def test_a_real_video_and_its_small_copy_are_asked_about_once(
+    server: Server, clips: Path, tmp_path: Path
+) -> None:
+    """Sport in fast motion, with faces: all frames decoded, or the copy's would be others."""
+    video, shots = clips / "bikes.mp4", 6
+    job = Job(tmp_path, server.url, mode="full")
+    before = answered(server)
+    first = job.run(video)
+    asked = answered(server) - before
+    assert len(first["screening"]["shots"]) == shots
+    assert asked > shots  # each shot, and the server what it can do
+
+    before = answered(server)
+    assert job.run(video)["verdict"] == first["verdict"]
+    assert answered(server) == before  # the same file
+
+    copy = job.run(smaller(video, tmp_path / "copy.mp4"))
+    run = run_of(copy)
+    assert run["status"] == "ok", run
+    assert dict(run["counts"])["remembered"] >= shots
+    assert answered(server) - before <= 1  # almost none of what the original took
 
 
 def test_a_server_killed_in_mid_run_allows_nothing(server: Server, tmp_path: Path) -> None:
