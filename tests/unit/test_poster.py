@@ -6,6 +6,7 @@ from framegate.domain.findings import Finding, Status
 from framegate.domain.frames import PictureSignals, SampleInfo, SampleReason
 from framegate.domain.poster import poster_time
 from framegate.domain.screening import Screening
+from framegate.domain.span import Span
 
 
 def sample(index: int, sharpness: float, exposure: float = 0.5) -> SampleInfo:
@@ -41,6 +42,14 @@ def test_evidence_is_not_put_on_the_cover() -> None:
     found = Finding("a", "1", "sexual", Status.OK, 0.9, sample=18)
     assert poster_time(screening(*samples)) == 18
     assert poster_time(screening(*samples, findings=(found,))) == 17
+
+
+def test_what_is_blurred_is_not_put_on_the_cover_where_there_is_another() -> None:
+    samples = [sample(n, n / 20) for n in range(20)]
+    blurred = (Span(Fraction(15), Fraction(19)),)
+    assert poster_time(screening(*samples), blurred) == 14
+    everything = (Span(Fraction(0), Fraction(19)),)
+    assert poster_time(screening(*samples), everything) == 18
 
 
 def test_a_single_frame_and_no_frame() -> None:

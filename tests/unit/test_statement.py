@@ -109,6 +109,14 @@ escalate = true
 reason = "It is on a list."
 
 [[rules]]
+id = "gore"
+label = "violence.graphic"
+threshold = 0.5
+action = "blur"
+reason = "It shows injuries."
+clause = "3.4"
+
+[[rules]]
 id = "weapons"
 label = "weapons"
 threshold = 0.5
@@ -117,7 +125,7 @@ reason = "It may show weapons."
 """
 HOUSE = load_policy(POLICY.encode())
 RUNS = (
-    AnalyserRun("nsfw", "1.0", "detectors", Status.OK, "", ()),
+    AnalyserRun("nsfw", "1.0", "detectors", Status.OK, "", (), samples_seen=8),
     AnalyserRun("lists", "1.1", "hash", Status.OK, "", ()),
 )
 LISTED = ("hash-list", "child-safety")
@@ -132,6 +140,7 @@ def looked(*found: str) -> Screening:
             Status.OK,
             0.9,
             span=Span(Fraction(61 + 9 * index), Fraction(62 + 9 * index)),
+            sample=3 if label == "violence.graphic" else None,
         )
         for index, label in enumerate(found)
     )
@@ -193,7 +202,7 @@ def test_the_schema_refuses(broken: dict[str, Any]) -> None:
     st.lists(
         st.sampled_from(
             ["sexual.explicit.nudity", "hate.symbols.nazi", "alcohol", "hash-list", "weapons",
-             "gambling", "child-safety"]
+             "gambling", "child-safety", "violence.graphic"]
         ),
         max_size=5,
     ),
@@ -209,7 +218,8 @@ def test_every_decision_that_restricts_has_a_valid_record_or_none_is_due(
     if said is not None:
         decision = by_person(decision, said, "I looked.")
     policy = HOUSE if kept else None
-    if decision.verdict.action in {Action.ALLOW, Action.REVIEW}:
+    verdict = decision.verdict
+    if verdict.action is Action.REVIEW or (verdict.action is Action.ALLOW and not verdict.blur):
         with pytest.raises(NothingToState):
             grounds_of(decision, policy)
         return
@@ -261,6 +271,29 @@ def test_what_is_hidden_from_an_audience() -> None:
     before = load_policy(old.encode())
     told = record(decided("alcohol", policy=before), before)
     assert told["decision_visibility_other"] == "Shown to a limited audience"
+
+
+def test_what_is_blurred_in_parts() -> None:
+    decision = decided("violence.graphic")
+    assert decision.verdict.action is Action.ALLOW
+    told = record(decision)
+    assert told["decision_visibility"] == ["DECISION_VISIBILITY_OTHER"]
+    blurred = "The pictures of parts of the video are blurred; the rest is shown"
+    assert told["decision_visibility_other"] == blurred
+    assert told["incompatible_content_ground"] == "3.4"
+    assert told["category"] == "STATEMENT_CATEGORY_VIOLENCE"
+    assert "blurred here, and shown otherwise: 0:02 to 0:04." in letter(
+        decision, "violence.graphic"
+    )
+    both = record(decided("violence.graphic", "sexual.explicit", "alcohol"))
+    assert both["decision_visibility"] == [
+        "DECISION_VISIBILITY_CONTENT_AGE_RESTRICTED",
+        "DECISION_VISIBILITY_OTHER",
+    ]
+    hidden = "Not shown to these audiences: general (from 0 years)"
+    assert both["decision_visibility_other"] == f"{blurred}. {hidden}"
+    blocked = grounds_of(decided("violence.graphic", "hash-list"), HOUSE)
+    assert blocked.blurred == (), "nothing of it is shown"
 
 
 def test_what_is_restricted_outside_the_eea_alone_is_not_submitted() -> None:

@@ -27,7 +27,6 @@ from framegate.flow.ending import AFTER, Known, finish
 from framegate.flow.looking import probe_source, read_source_captions, screen_source
 from framegate.flow.state import (
     Compared,
-    Encoded,
     Ending,
     Outcome,
     Receipts,
@@ -38,7 +37,7 @@ from framegate.flow.state import (
 )
 from framegate.flow.workshop import Workshop
 from framegate.jobs import Answer, Flow, Steps
-from framegate.stages.decide import as_encoded, decide
+from framegate.stages.decide import decide
 from framegate.stages.publish import take_back
 from framegate.storage.atomic import sync_tree, writing
 from framegate.storage.local import sha256_of, write_hashed
@@ -193,7 +192,7 @@ class Flows:
             steps,
             Step.DECIDE_AGAIN,
             Decision,
-            lambda: self._decide(run, screening, held.facts, again=why, encoded=held.encoded),
+            lambda: self._decide(run, screening, held.facts, again=why),
         )
         known = replace(before, screened=screened, screening=screening, decision=decision)
         package = run.output if held.status is Ending.PUBLISHED else None
@@ -217,22 +216,12 @@ class Flows:
         )
 
     def _decide(
-        self,
-        run: Run,
-        screening: Screening,
-        facts: MediaFacts,
-        *,
-        again: str = "",
-        encoded: Encoded | None = None,
+        self, run: Run, screening: Screening, facts: MediaFacts, *, again: str = ""
     ) -> Decision:
-        """``again`` says why there is something to decide for the second time; ``encoded`` is what
-        cannot be encoded otherwise any more.
-        """
+        """``again`` says why there is something to decide for the second time."""
         step = Step.DECIDE_AGAIN if again else Step.DECIDE
         run.context.progress.start(step, None, "rules")
         verdict = decide(screening, facts, run.policy)
-        if encoded is not None:
-            verdict = as_encoded(verdict, encoded.blurred)
         decision = Decision(
             id=run.identity(step),
             asset_id=run.asset.id,

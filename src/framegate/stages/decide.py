@@ -91,31 +91,6 @@ def decide(screening: Screening, facts: MediaFacts, policy: Policy) -> Verdict:
     )
 
 
-def as_encoded(verdict: Verdict, blurred: tuple[Span, ...]) -> Verdict:
-    """The verdict on what was encoded already, blurred in these spans: what is not hidden there and
-    should be is not published without a person.
-    """
-    bare = [one for one in verdict.blur if not any(_holds(span, one) for span in blurred)]
-    if not bare:
-        return replace(verdict, blur=blurred)
-    reason = Reason(
-        rule="framegate.blur",
-        action=Action.REVIEW,
-        words="It was encoded before this was known, and is not blurred where the policy wants it.",
-    )
-    return replace(
-        verdict,
-        action=max(verdict.action, Action.REVIEW, key=SEVERITY.__getitem__),
-        reasons=tuple(
-            sorted((*verdict.reasons, reason), key=lambda one: (-SEVERITY[one.action], one.rule))
-        ),
-    )
-
-
-def _holds(outer: Span, inner: Span) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end
-
-
 def _blurred(
     reasons: Iterable[Reason], evidence: Evidence, looks: Looks, policy: Policy
 ) -> tuple[Span, ...]:
