@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from framegate import settings, wiring
+from framegate.cli.show import result_object, summary
+from framegate.domain.pertitle import LadderMode
 from framegate.domain.policy import Action, Decision
 from framegate.errors import ComponentMissing, DiskFull
 from framegate.flow.state import Ending
@@ -81,6 +85,12 @@ def server(desk: Desk) -> Iterator[tuple[ScriptedServer, Seeing]]:
         yield found, seeing
 
 
+def words(result: ProcessResult) -> str:
+    drawn = Console(width=400, record=True, file=StringIO())
+    drawn.print(summary(result, asked_gap_s=1.0))
+    return drawn.export_text()
+
+
 def verdict_of(result: ProcessResult) -> Action:
     assert result.outcome is not None
     return result.outcome.decision.verdict.action
@@ -138,6 +148,18 @@ def test_a_server_that_is_back_is_asked_and_nothing_else_is_done_again(
     assert again.already_done
     assert not again.looked_anew
     assert len(served.asked) == asked
+
+    assert result_object(dead)["unjudged"][0]["analyser"] == "vlm.any"
+    told = result_object(judged)
+    assert told["unjudged"] == []
+    (model,) = told["vision"]
+    assert model["remembered"] == 0
+    assert sum(model["questions"].values()) == asked - 1, "one is the client's own"
+    other = desk.run(clips / CLIP, ladder=LadderMode.FIXED)
+    (copied,) = result_object(other)["vision"]
+    assert copied == {**model, "questions": {}, "remembered": model["frames"]}
+    assert f"0 of {model['frames']} frames from the cache" in words(judged)
+    assert f"nothing; {model['frames']} of {model['frames']} frames from the cache" in words(other)
 
 
 def test_what_it_sees_then_counts_as_if_it_had_been_there(

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from framegate.cli.answer import error_object
+from framegate.cli.gist import gist_object, gist_rows
 from framegate.domain.agreement import Agreement
 from framegate.domain.asset import Asset
 from framegate.domain.blurring import in_words
@@ -144,6 +145,7 @@ def _rows(result: ProcessResult, outcome: Outcome, asked_gap_s: float) -> list[t
     if outcome.agreement is not None and outcome.agreement.frames_unlike:
         rows.append(("compared", comparison(outcome.agreement)))
     rows.append(("quality", f"{screened.quality.score:.0f}/100"))
+    rows += gist_rows(outcome)
     rows += [
         ("because" if reason.action is not Action.ALLOW else "note", words)
         for reason, words in zip(
@@ -235,6 +237,7 @@ def result_object(result: ProcessResult) -> dict[str, Any]:
             "replaced": dump(outcome.replaced) if outcome.replaced else None,
             "duration_s": float(outcome.facts.duration_measured),
             "quality": outcome.screened.quality.score,
+            **gist_object(outcome),
             "coverage": dump(outcome.screened.coverage),
             "agreement": dump(outcome.agreement) if outcome.agreement else None,
             "renditions": [

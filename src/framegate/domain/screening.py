@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -167,6 +168,9 @@ def _both(run: AnalyserRun, others: Iterable[AnalyserRun]) -> AnalyserRun:
                 reason="; ".join(dict.fromkeys(reasons)),
                 samples_seen=run.samples_seen + other.samples_seen,
                 cpu_s=round(run.cpu_s + other.cpu_s, 3),
+                counts=tuple(
+                    sorted((Counter(dict(run.counts)) + Counter(dict(other.counts))).items())
+                ),
             )
     return run
 

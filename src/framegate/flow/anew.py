@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from framegate.domain.captions import Captions
+from framegate.domain.gist import gist_of
 from framegate.domain.policy import Action
 from framegate.domain.screening import Screening, awaited, renewed
 from framegate.domain.serial import dump
@@ -80,6 +81,7 @@ def look_anew(
         samples=len(whole.samples),
         coverage=whole.coverage,
         awaited=awaited(whole),
+        gist=gist_of(whole),
     )
 
 

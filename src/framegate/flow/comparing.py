@@ -13,6 +13,7 @@ import numpy as np
 
 from framegate.domain.counted import counted
 from framegate.domain.encoding import ChunkReceipt, SourceRead
+from framegate.domain.gist import gist_of
 from framegate.domain.imprint import Imprints
 from framegate.domain.layout import IMPRINTS, SAMPLES, SUPPLEMENT
 from framegate.domain.media import MediaFacts
@@ -69,6 +70,7 @@ def look_again(
         quality=whole.quality,
         supplement_sha256=write_hashed(run.context.work / SUPPLEMENT, content),
         awaited=awaited(whole),
+        gist=gist_of(whole),
     )
 
 

@@ -14,6 +14,7 @@ from framegate.domain.agreement import compare
 from framegate.domain.audio_tracks import only_screened
 from framegate.domain.captions import Captions
 from framegate.domain.counted import counted
+from framegate.domain.gist import gist_of
 from framegate.domain.layout import IMPRINTS, PACKAGE, SAMPLES, SCREENING
 from framegate.domain.media import MediaFacts
 from framegate.domain.policy import Action, Decision, Reason, Verdict
@@ -213,6 +214,7 @@ class Flows:
             quality=screening.quality,
             imprints_sha256=sha256_of(run.context.work / IMPRINTS),
             awaited=awaited(screening),
+            gist=gist_of(screening),
         )
 
     def _decide(

@@ -17,6 +17,7 @@ from framegate.domain.asset import Asset, SourceFile
 from framegate.domain.captions import Captions
 from framegate.domain.encoding import ChunkReceipt, SourceRead
 from framegate.domain.frames import Coverage, Quality
+from framegate.domain.gist import Gist
 from framegate.domain.hashlist import HashList
 from framegate.domain.ladder import EncodedAudio, EncodedRendition, EncodePlan
 from framegate.domain.layout import SCREENING
@@ -98,6 +99,7 @@ class Screened:
     supplement_sha256: str = ""
     file: str = SCREENING
     awaited: tuple[str, ...] = ()
+    gist: Gist = field(default_factory=Gist)
 
 
 @dataclass(frozen=True, slots=True)
