@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from framegate import errors
 from framegate.cli.app import app
-from framegate.cli.reference import pages
+from framegate.cli.reference import SETUP, pages
 from framegate.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +123,16 @@ def test_every_error_code_is_documented_with_its_way_out() -> None:
         assert f"| `{code}` |" in text, code
 
 
+def test_every_error_of_make_is_documented() -> None:
+    makers = [ROOT / "Makefile", *(path for path in (ROOT / "scripts").iterdir() if path.is_file())]
+    said = {
+        code
+        for path in makers
+        for code in re.findall(r"error\[([a-z.]+)\]", path.read_text(encoding="utf-8"))
+    }
+    assert said == set(SETUP)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_options_settings_and_codes_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
@@ -137,7 +147,7 @@ def test_options_settings_and_codes_that_a_page_names_exist(page: Path) -> None:
 
     said = re.findall(r"error\[([a-z]+\.[a-z_]+)\]", text)
     said += re.findall(r"`((?:input|resource|component|job|case|asset)\.[a-z_]+)`", text)
-    unknown = set(said) - set(errors.leaves()) - {"setup.python"}  # scripts/find-python's own
+    unknown = set(said) - set(errors.leaves()) - set(SETUP)
     assert not unknown, f"no such error code: {unknown}"
 
 

@@ -12,6 +12,22 @@ from framegate.cli import exits, taxonomy_page
 from framegate.cli.usage import metavar
 from framegate.settings import reference as settings_reference
 
+SETUP = {
+    "setup.python": (
+        "`make` found no Python that it can use.",
+        "Install the version that the line names, or name one as the line says",
+    ),
+    "setup.clips": (
+        "The packages that hold the sample clips and faces do not hold them all.",
+        "Remove `.clips/` and run the same `make` again",
+    ),
+    "setup.torch": (
+        "The packages of the vision model's test server cannot be installed (`make vlm` alone).",
+        "Put the wheel of torch for CPU in a folder and name that with `FRAMEGATE_WHEELS`",
+    ),
+}
+"""Errors of `make`, before there is a framegate: what each means, and the way out."""
+
 
 def pages() -> dict[str, str]:
     """File name under docs/reference to its whole text."""
@@ -96,6 +112,10 @@ def _errors() -> str:
         "object with the same parts under `--json`.\n\n"
         "| code | exit code | retry can succeed | meaning | way out |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
+        + "\n\n## Of `make`\n\nBefore there is a framegate, `make` and its scripts end with a line of "
+        "the same form. `make` itself then exits with 2.\n\n"
+        "| code | meaning | way out |\n|---|---|---|\n"
+        + "\n".join(f"| `{code}` | {what} | {todo} |" for code, (what, todo) in SETUP.items())
         + "\n"
     )
 
