@@ -112,8 +112,8 @@ def _errors() -> str:
         "object with the same parts under `--json`.\n\n"
         "| code | exit code | retry can succeed | meaning | way out |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
-        + "\n\n## Of `make`\n\nBefore there is a framegate, `make` and its scripts end with a line of "
-        "the same form. `make` itself then exits with 2.\n\n"
+        + "\n\n## Of `make`\n\nBefore there is a framegate, `make` and its scripts end with a line "
+        "of the same form. `make` itself then exits with 2.\n\n"
         "| code | meaning | way out |\n|---|---|---|\n"
         + "\n".join(f"| `{code}` | {what} | {todo} |" for code, (what, todo) in SETUP.items())
         + "\n"
