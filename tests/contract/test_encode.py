@@ -254,6 +254,45 @@ def alike(chunks: list[list[tuple[int, NDArray[np.uint8]]]]) -> list[tuple[int, 
     return [(number, luma.tobytes()) for shown in chunks for number, luma in shown]
 
 
+def read_of(path: Path, first: int, frames: int) -> tuple[list[tuple[int, bytes]], int]:
+    """A chunk's pictures, and how many frames were decoded for them."""
+    facts = footage.facts_of(path)
+    work = encode.chunk_work(facts, short_plan(facts), Chunk(0, first, frames))
+    count = SourceCount()
+    with path.open("rb") as source:
+        call = InProcessCall(serial.dump(work), {"source": source.fileno()}, None, None, None)
+        shown = [(f.pts or 0, bytes(f.planes[0])) for f in grid_frames(call, work, count)]
+    return shown, count.tally.frames
+
+
+def test_pre_roll_that_nothing_refers_to_is_not_decoded(tmp_path: Path) -> None:
+    options = {"g": "1000", "x264-params": "bframes=3:b-adapt=0:scenecut=0:b-pyramid=none"}
+    path = footage.write(tmp_path / "source.mp4", pictures(), options=options)
+    whole, _ = read_of(path, 0, FRAMES)
+    for first in (61, 72, 90):  # on every place between references
+        shown, decoded = read_of(path, first, 8)
+        assert shown == whole[first : first + 8]
+        assert decoded < first - 20
+
+
+@pytest.mark.parametrize("stays", range(40, 44))
+def test_what_stays_on_the_screen_is_decoded_although_nothing_refers_to_it(
+    stays: int, tmp_path: Path
+) -> None:
+    """Frame ``stays`` is shown for three seconds; a chunk begins within them."""
+    options = {"g": "1000", "x264-params": "bframes=3:b-adapt=0:scenecut=0:b-pyramid=none"}
+    pts = [n + (75 if n > stays else 0) for n in range(60)]
+    path = footage.write(
+        tmp_path / "source.mp4",
+        pictures(60),
+        pts=pts,
+        time_base=Fraction(1, 25),
+        options=options,
+    )
+    whole, _ = read_of(path, 0, pts[-1] + 1)
+    assert read_of(path, stays + 50, 30)[0] == whole[stays + 50 : stays + 80]
+
+
 def test_fields_become_pictures_and_the_same_in_every_chunk(tmp_path: Path) -> None:
     path = interlaced(tmp_path / "source.mkv")
     facts = footage.facts_of(path)
