@@ -18,20 +18,30 @@ from PIL import Image
 
 import footage
 from framegate import settings, wiring
+from framegate.domain import serial
 from framegate.domain.blurring import frames_of, is_blurred
 from framegate.domain.encoding import ChunkReceipt, Encoders
-from framegate.domain.ladder import Chunk, EncodeOptions, EncodePlan
-from framegate.domain.media import MediaFacts
+from framegate.domain.ladder import (
+    Chunk,
+    EncodeOptions,
+    EncodePlan,
+    Fields,
+    FieldWork,
+    Grid,
+)
+from framegate.domain.media import FieldOrder, MediaFacts
 from framegate.domain.policy import Action
 from framegate.domain.span import Span
 from framegate.flow.state import Ending, Outcome
 from framegate.media.picture import BLUR_CELLS
-from framegate.stages.base import StageContext
+from framegate.media.source_frames import SourceCount, grid_frames
+from framegate.services.processing import ProcessResult
+from framegate.stages.base import Progress, StageContext
 from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.stages.encode.proof import prove
 from framegate.testing.progress import Silent
-from framegate.testing.sandbox import InProcessSandbox
+from framegate.testing.sandbox import InProcessCall, InProcessSandbox
 
 BLUR = (Span(Fraction(3, 2), Fraction(5, 2)),)  # in the middle chunk alone
 SHARE = 1 / 100
@@ -139,6 +149,45 @@ def test_every_rung_hides_the_span_and_keeps_the_rest(
     assert worst[()] < 10, "against the clear source a blurred frame is nothing like it"
 
 
+BRIGHT = 150  # luma: what is hidden is lighter, what is shown is darker, with its ringing
+
+
+@pytest.mark.parametrize("at", [40, 41, 42, 43, 44])
+@pytest.mark.parametrize("work", [FieldWork.FRAMES, FieldWork.FIELDS, FieldWork.FILM])
+def test_no_field_of_what_is_hidden_is_shown(tmp_path: Path, work: FieldWork, at: int) -> None:
+    """Between two clean frames pictures flash; whatever fields are mixed, none of it is left."""
+    pictures = []
+    for number in range(96):
+        luma = np.full((180, 320), 50, np.uint8)
+        luma[:, 2 * number : 2 * number + 60] = 90  # moves: the fields of a frame differ
+        if at <= number < at + 9:
+            luma[40:140] = 220
+        pictures.append(footage.grey(luma))
+    film = work is FieldWork.FILM
+    frames = (footage.telecined if film else footage.woven)(pictures, top_first=True)
+    lights = [n for n, f in enumerate(frames) if (f.to_ndarray()[:180] > BRIGHT).any()]
+    path = footage.write(
+        tmp_path / "source.mkv", frames, rate=Fraction(30), options={"crf": "4", "g": "12"}
+    )
+    facts = footage.facts_of(path)
+    rate = {FieldWork.FIELDS: Fraction(60), FieldWork.FILM: Fraction(24)}.get(work, Fraction(30))
+    count = int(len(frames) * rate / 30)
+    plan = make_plan(facts, EncodeOptions())
+    fields = Fields(work, FieldOrder.TOP_FIRST)
+    plan = replace(plan, fields=fields, grid=Grid(rate, count, 12, 24))
+    span = Span(Fraction(lights[0] - 1, 30), Fraction(lights[-1] + 1, 30))
+    asked = encode.chunk_work(facts, plan, Chunk(0, 0, count), [span])
+    shown = []
+    with path.open("rb") as source:
+        call = InProcessCall(serial.dump(asked), {"source": source.fileno()}, None, None, None)
+        for frame in grid_frames(call, asked, SourceCount()):
+            light = bool((frame.to_ndarray()[:180] > BRIGHT).any())
+            shown.append((light, is_blurred(asked.blurred, frame.pts or 0)))
+    assert any(light for light, _ in shown)
+    assert not [n for n, (light, blurred) in enumerate(shown) if light and not blurred]
+    assert sum(blurred for _, blurred in shown) <= (len(lights) + 2) * rate / 30 + 12, "no more"
+
+
 POLICY = """
 schema_version = 2
 name = "blurs"
@@ -167,13 +216,22 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring.Application
         yield app
 
 
-def processed(app: wiring.Application, path: Path, policy: str, out: Path) -> Outcome:
+def tried(
+    app: wiring.Application, path: Path, policy: str, out: Path, progress: Progress
+) -> ProcessResult:
     file = out.parent / "policy.toml"
     file.write_text(policy)
     options = wiring.process_options(
         app.settings, output=out, policy=file, max_gap_s=0.5, max_short_side=180
     )
-    (result,) = app.processing.process([path], options, lambda *_: Silent(), lambda _: None)
+    (result,) = app.processing.process([path], options, lambda *_: progress, lambda _: None)
+    return result
+
+
+def processed(
+    app: wiring.Application, path: Path, policy: str, out: Path, progress: Progress | None = None
+) -> Outcome:
+    result = tried(app, path, policy, out, progress or Silent())
     assert result.outcome is not None, result.error
     return result.outcome
 
@@ -238,3 +296,48 @@ def test_what_a_person_allows_is_blurred_where_the_policy_wanted_it(
     shown = lumas(Path(released.output) / "preview.mp4")
     hidden = [finer(luma) for number, luma in enumerate(shown) if is_blurred(frames, number)]
     assert max(hidden) < 1
+
+
+# what the picture that was put in scores, and no other (0.100 beside 0.074)
+GRAPHIC = POLICY.format(label="violence.graphic", threshold=0.09)
+
+
+class Telling(Silent):
+    """Notes which steps begin; stumbles once over one of them."""
+
+    def __init__(self, over: str) -> None:
+        self.over = over
+        self.began: list[str] = []
+
+    def start(self, stage: str, total: float | None, unit: str) -> None:
+        super().start(stage, total, unit)
+        self.began.append(stage)
+        if stage == self.over:
+            self.over = ""
+            raise RuntimeError("the lights went out")
+
+
+def test_what_the_encode_showed_first_is_blurred_too(
+    app: wiring.Application, clips: Path, tmp_path: Path
+) -> None:
+    video = tmp_path / "spliced.mp4"
+    footage.spliced(clips, video, place=54)
+    progress = Telling("package")
+    assert tried(app, video, GRAPHIC, tmp_path / "out", progress).error is not None
+    assert progress.began.count("encode-again") == 1
+    outcome = processed(app, video, GRAPHIC, tmp_path / "out", progress)
+    assert progress.began.count("encode") == progress.began.count("encode-again") == 2, "looked up"
+    (report,) = Path(outcome.output).glob("report.json")
+    first, second = json.loads(report.read_text())["decisions"]
+    assert (first["verdict"]["blur"], len(second["verdict"]["blur"])) == ([], 1)
+    assert outcome.status is Ending.PUBLISHED
+    assert outcome.encoded is not None
+    plan = outcome.encoded.plan
+    frames = frames_of(outcome.decision.verdict.blur, plan.grid, plan.fields)
+    assert is_blurred(frames, 54)
+    source = lumas(video)
+    for number, luma in enumerate(lumas(Path(outcome.output) / "preview.mp4")):
+        if is_blurred(frames, number):
+            assert finer(luma) < SHARE * finer(source[number])
+    resumed = {each.stage for each in outcome.timings if each.resumed}
+    assert {"encode", "encode-again"} <= resumed
