@@ -22,19 +22,24 @@ _KERNEL = 3  # px, the side of both kernels
 def measure_texture(luma: Luma, crop: tuple[int, int, int, int]) -> PictureSignals:
     """``crop`` (left, top, right, bottom) is left out. Formulas: docs/reference/quality.md."""
     tiles = _tiles(luma, crop)
-    textured = _variance(tiles) > _FLAT * _FLAT
-    judged = tiles[textured] if textured.any() else tiles
-    noise = _noise(judged)
+    means, variances = _moments(tiles)
+    textured = variances > _FLAT * _FLAT
+    if textured.any() and not textured.all():
+        tiles, means, variances = tiles[textured], means[textured], variances[textured]
+    down, across = tiles[:, 1:] - tiles[:, :-1], tiles[:, :, 1:] - tiles[:, :, :-1]
+    noise, sharpness = 0.0, 0.0
+    if min(tiles.shape[1:]) >= _KERNEL:
+        bent_down, bent_across = down[:, 1:] - down[:, :-1], across[:, :, 1:] - across[:, :, :-1]
+        noise = _noise(bent_across)
+        sharpness = _sharpness(bent_down[:, :, 1:-1] + bent_across[:, 1:-1], tiles, noise)
     return PictureSignals(
-        sharpness=_sharpness(judged, noise),
-        blockiness=_blockiness(judged),
+        sharpness=sharpness,
+        blockiness=_blockiness(down, across),
         noise=noise,
-        exposure=_share(float(judged.mean()) / 255),
-        contrast=_share(
-            float(np.sqrt(_variance(judged.reshape(1, -1, judged.shape[2]))[0])) * 2 / 255
-        ),
-        clipped_low=float(np.count_nonzero(judged <= _CLIP)) / judged.size,
-        clipped_high=float(np.count_nonzero(judged >= 255 - _CLIP)) / judged.size,
+        exposure=_share(float(means.mean()) / 255),
+        contrast=_share(float(np.sqrt(variances.mean() + means.var())) * 2 / 255),
+        clipped_low=float(np.count_nonzero(tiles <= _CLIP)) / tiles.size,
+        clipped_high=float(np.count_nonzero(tiles >= 255 - _CLIP)) / tiles.size,
     )
 
 
@@ -46,16 +51,16 @@ def _tiles(luma: Luma, crop: tuple[int, int, int, int]) -> NDArray[np.float32]:
     rows, columns = luma.plane.shape
     tall = min(_TILE, rows - top - bottom)
     wide = min(_TILE, columns - left - right)
-    found = []
-    for x, y in _AT:
-        first_row = _corner(top, rows - bottom, tall, y)
-        first_column = _corner(left, columns - right, wide, x)
-        found.append(luma.plane[first_row : first_row + tall, first_column : first_column + wide])
-    tiles = np.stack(found).astype(np.float32)
+    tiles = np.empty((len(_AT), tall, wide), np.float32)
+    for tile, (x, y) in zip(tiles, _AT, strict=True):
+        row = _corner(top, rows - bottom, tall, y)
+        column = _corner(left, columns - right, wide, x)
+        tile[...] = luma.plane[row : row + tall, column : column + wide]
     if luma.bits > 8:  # noqa: PLR2004 - bits of a byte
         tiles *= np.float32(2.0 ** (8 - luma.bits))
     if not luma.full_range:
-        tiles = (tiles - np.float32(16)) * np.float32(255 / 219)
+        tiles -= np.float32(16)
+        tiles *= np.float32(255 / 219)
     return tiles
 
 
@@ -65,47 +70,38 @@ def _corner(first: int, end: int, size: int, at: float) -> int:
     return max(first, held // _BLOCK * _BLOCK) if end - first > size else first
 
 
-def _noise(tiles: NDArray[np.float32]) -> float:
-    """Sigma in 8-bit levels: the lower quartile over tiles, because texture only adds."""
-    if min(tiles.shape[1:]) < _KERNEL:
-        return 0.0
-    across = tiles[:, :, :-2] - 2 * tiles[:, :, 1:-1] + tiles[:, :, 2:]
-    residue = across[:, :-2] - 2 * across[:, 1:-1] + across[:, 2:]
+def _noise(bent: NDArray[np.float32]) -> float:
+    """Sigma in 8-bit levels: the lower quartile over tiles, because texture only adds. ``bent`` is
+    the second difference across; the residue is its second difference down.
+    """
+    steps = bent[:, 1:] - bent[:, :-1]
+    residue = steps[:, 1:] - steps[:, :-1]
     sigma = np.abs(residue, out=residue).mean(axis=(1, 2)) * _NOISE_GAIN
     return float(np.sort(sigma)[sigma.size // 4])  # np.quantile imports files: not in the sandbox
 
 
-def _sharpness(tiles: NDArray[np.float32], noise: float) -> float:
-    if min(tiles.shape[1:]) < _KERNEL:
-        return 0.0
-    inside = tiles[:, 1:-1, 1:-1]
-    laplacian = 4 * inside
-    for around in (
-        tiles[:, :-2, 1:-1],
-        tiles[:, 2:, 1:-1],
-        tiles[:, 1:-1, :-2],
-        tiles[:, 1:-1, 2:],
-    ):
-        laplacian -= around
-    detail = _variance(laplacian) - _LAPLACIAN_GAIN * noise * noise
-    shade = np.maximum(_variance(inside) - noise * noise, 1.0)
+def _sharpness(laplacian: NDArray[np.float32], tiles: NDArray[np.float32], noise: float) -> float:
+    detail = _moments(laplacian)[1] - _LAPLACIAN_GAIN * noise * noise
+    shade = np.maximum(_moments(tiles[:, 1:-1, 1:-1])[1] - noise * noise, 1.0)
     return _share(float(np.sort(detail / shade)[detail.size // 2]))
 
 
-def _variance(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(tiles,): one pass less than NumPy's own."""
-    rest = tiles - tiles.mean(axis=(1, 2), keepdims=True)
+def _moments(tiles: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and variance of each tile: one pass less than NumPy's own."""
+    means: NDArray[np.float32] = tiles.mean(axis=(1, 2), keepdims=True)
+    rest = tiles - means
     squares: NDArray[np.float32] = np.einsum("tyx,tyx->t", rest, rest)
     squares /= rest.shape[1] * rest.shape[2]
-    return squares
+    return means[:, 0, 0], squares
 
 
-def _blockiness(tiles: NDArray[np.float32]) -> float:
-    """How much steeper the 8-px borders are than the rest, over the rest plus one level."""
+def _blockiness(*steps_of_axes: NDArray[np.float32]) -> float:
+    """How much steeper the 8-px borders are than the rest, over the rest plus one level; of the
+    first differences down and across.
+    """
     excess = []
-    for axis in (1, 2):
-        across = np.diff(tiles, axis=axis)
-        steps = np.abs(across, out=across).mean(axis=(0, 3 - axis))
+    for axis, differences in enumerate(steps_of_axes, start=1):
+        steps = np.abs(differences).mean(axis=(0, 3 - axis))
         borders = steps[_BLOCK - 1 :: _BLOCK]
         if not borders.size or borders.size == steps.size:
             return 0.0

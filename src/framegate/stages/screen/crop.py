@@ -67,21 +67,26 @@ class BarFinder:
 
 def find_box(pixels: Pixels) -> Box | None:
     """The active area of one RGB preview; None when it is too dark to tell."""
-    light = np.maximum(np.maximum(pixels[:, :, 0], pixels[:, :, 1]), pixels[:, :, 2])
-    picked = light[::4, ::4]
+    picked = _light(pixels[::4, ::4])
     if np.count_nonzero(picked >= LIT) < LIT_SHARE * picked.size:
         return None
-    height, width = light.shape
-    top, bottom = _bars(light)
-    left, right = _bars(light[top : height - bottom].T)
+    height, width = pixels.shape[:2]
+    top, bottom = _bars(pixels)
+    left, right = _bars(pixels[top : height - bottom].swapaxes(0, 1))
     return Box(top, height - bottom, left, width - right)
 
 
-def _bars(light: NDArray[np.uint8]) -> tuple[int, int]:
-    """Thickness of the bars at the first and at the last rows; both or none, and about alike."""
+def _light(pixels: Pixels) -> NDArray[np.uint8]:
+    """The brightest channel of every pixel."""
+    return np.maximum(np.maximum(pixels[:, :, 0], pixels[:, :, 1]), pixels[:, :, 2])
+
+
+def _bars(lines: Pixels) -> tuple[int, int]:
+    """Thickness of the bars at the first and at the last lines; both or none, and about alike."""
+    if max(lines[0].max(), lines[-1].max()) > BLACK:
+        return 0, 0  # most pictures have no bars: done after two lines
+    light = _light(lines)
     size = light.shape[0]
-    if max(light[0].max(), light[-1].max()) > BLACK:
-        return 0, 0  # most pictures have no bars: done after two rows
     peak = light.max(axis=1)
     first, last = _run(light, peak <= BLACK), _run(light[::-1], peak[::-1] <= BLACK)
     thick = min(first, last)
