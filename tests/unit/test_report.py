@@ -421,3 +421,15 @@ def test_the_page_says_which_audiences_may_see_it(full: ReportInput) -> None:
     limited = replace(full.verdict, action=Action.RESTRICT, audience="18+", audiences=told)
     page = render(replace(full, verdict=limited))
     assert "<b>general</b> may not; <b>adult</b> may see it." in page
+
+
+def test_what_is_blurred_is_told(full: ReportInput, tmp_path: Path) -> None:
+    length = full.facts.duration_measured
+    hidden = (Span(Fraction(2), Fraction(7, 2)),)
+    verdict = replace(full.verdict, action=Action.ALLOW, blur=hidden)
+    html = page(tmp_path, replace(full, verdict=verdict))
+    assert f"Allowed, 1.5 s of {float(length):.1f} s blurred" in html
+    assert "compares with the source blurred alike" in html
+    everything = replace(verdict, blur=(Span(Fraction(0), length),))
+    assert "Allowed, all of it blurred" in page(tmp_path, replace(full, verdict=everything))
+    assert 'id="blurred"' not in page(tmp_path, full)
