@@ -103,3 +103,17 @@ def test_a_still_picture_is_looked_at_once_a_gap() -> None:
         SampleReason.GAP,
         SampleReason.LAST,
     }
+
+
+def test_signatures_are_made_only_of_frames_that_may_be_looked_at() -> None:
+    asked: list[int] = []
+
+    def signature(pts: int) -> np.ndarray:
+        asked.append(pts)
+        return np.full((9, 16), 100, np.float32)
+
+    rule = SamplingRule(max_gap=Fraction(1), spacing=Fraction(1))
+    chooser: Chooser[int] = Chooser(rule, TIME_BASE, signature)
+    for pts in range(0, 10_000, 40):
+        chooser.offer(pts, pts, cut=False)
+    assert len(asked) < 250 / 5

@@ -194,3 +194,11 @@ def test_black_freeze_and_cuts_are_found_where_they_are() -> None:
     assert [pts for pts, cut in enumerate(found) if cut] == [40, 100]
     assert meter.black == [(40, 100)]
     assert meter.freeze == [(40, 100), (100, 175)]
+
+
+def test_motion_is_the_mean_absolute_difference() -> None:
+    meter = FrameMeter(Fraction(1, 25))
+    one, other = (RANDOM.integers(0, 256, (90, 161), np.uint8) for _ in range(2))
+    meter.measure(0, one, full_range=True)
+    moved = meter.measure(1, other, full_range=True).motion
+    assert moved == np.abs(one.astype(int) - other).sum() / one.size
