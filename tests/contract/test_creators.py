@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import cv2
@@ -163,9 +164,19 @@ REFUSED: list[tuple[str, Callable[[Path], object], type[FramegateError], str]] =
     ("blur.jpg", _blurred, FaceBlurred, r"sharpness 0\.0\d\d, at least 0\.030"),
     ("away.jpg", lambda at: photo(at, *TURNED), FaceTurned, r"turned by 0\.[23]\d, at most 0\.25"),
     ("bob.jpg", lambda at: photo(at, BOB, 1), FacesDiffer, r"bob\.jpg .*likeness"),
-    ("words.jpg", lambda at: at.write_text("no photo " * 9), NotAPhoto, "no JPEG, PNG or WebP"),
+    (
+        "words.jpg",
+        lambda at: at.write_text("no photo " * 9),
+        NotAPhoto,
+        r"words\.jpg is not a photo",
+    ),
     ("empty.jpg", lambda at: at.touch(), EmptyInput, r"empty\.jpg"),
-    ("cut.jpg", lambda at: at.write_bytes(b"\xff\xd8\xff\xe0" + bytes(40)), Undecodable, "photo"),
+    (
+        "cut.jpg",
+        lambda at: at.write_bytes(b"\xff\xd8\xff\xe0" + bytes(40)),
+        Undecodable,
+        r"^cut\.jpg cannot",
+    ),
     ("bomb.png", _bomb, Undecodable, "more than 108 million pixels"),
     ("gone.jpg", lambda at: at, InputVanished, r"gone\.jpg"),
 ]
@@ -231,7 +242,8 @@ def test_enrolling_from_a_video(app: wiring.Application, tmp_path: Path) -> None
 
 
 def test_a_consent_must_be_whole_before_a_photo_is_opened(app: wiring.Application) -> None:
-    with pytest.raises(ConsentInvalid, match="has expired"):
+    day = consent(days=-1).expires - timedelta(microseconds=1)
+    with pytest.raises(ConsentInvalid, match=f"has expired: its last day was {day:%Y-%m-%d}"):
         app.creators.enrol_photos(Named("new"), [Path("never opened")], consent(days=-1))
     for name in ("", "  ", "a\x00b", "x" * 200):
         with pytest.raises(UsageInvalid):

@@ -173,6 +173,10 @@ def test_what_is_not_there_is_said(app: wiring.Application, tmp_path: Path) -> N
         app.policies.find("ffff")
     with pytest.raises(AssetUnknown, match="not an output folder"):
         app.policies.find(str(tmp_path))
+    video = tmp_path / "video.mp4"
+    video.touch()
+    with pytest.raises(AssetUnknown, match="is a file: a verdict is found by the output folder"):
+        app.policies.find(str(video))
     with pytest.raises(AssetUnknown):
         app.policies.find(asset_ids(app)["bigbuckbunny.mp4"], tenant="another")
     unkept = Verdict(Action.ALLOW, "", (), "p", "1", "0" * 64, ())

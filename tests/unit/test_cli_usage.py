@@ -52,6 +52,11 @@ def run(
         ("screen a --vmaf full", "framegate screen has no option --vmaf: did you mean --vlm? See"),
         ("screen a --bitrate 9", "framegate screen has no option --bitrate. See"),
         ("encode a -x", "framegate encode has no option -x. See"),
+        ("creators enrol A a.jpg", "--consent is missing: what was agreed to"),
+        (
+            "creators enrol A a.jpg --consent a --purpose b --expires soon",
+            "--expires cannot be used: 'soon' does not match the formats 'YYYY-MM-DD'",
+        ),
         ("process a --vmaf ful", "--vmaf cannot be used: 'ful' is not one of 'sampled', 'full'"),
         ("process a --max-gap nan", "--max-gap cannot be used: input should be"),
         ("process a --max-gap 0", "--max-gap cannot be used: input should be greater"),

@@ -197,7 +197,7 @@ def _rows(each: Enrolment, standing: Standing) -> list[tuple[str, str]]:
         ("enrolled", f"{each.enrolled_at:{DAY}} by {each.enrolled_by} ({each.source})"),
         ("consent", f"{agreed.text} ({agreed.by}, {agreed.at:{DAY}})"),
         ("purpose", agreed.purpose),
-        ("until", _until(each)),
+        ("until", f"{_last_day(each):{DAY}}, the consent's last day"),
     ]
     if each.ended_at is not None:
         rows.append(("ended", f"{each.ended_at:{DAY}} by {each.ended_by}: {each.ended_why}"))
@@ -207,7 +207,11 @@ def _rows(each: Enrolment, standing: Standing) -> list[tuple[str, str]]:
 
 
 def _until(each: Enrolment) -> str:
-    return f"consent until {each.consent.expires - timedelta(days=1):{DAY}}"
+    return f"consent until {_last_day(each):{DAY}}"
+
+
+def _last_day(each: Enrolment) -> datetime:
+    return each.consent.expires - timedelta(days=1)
 
 
 def _day(given: datetime) -> datetime:

@@ -175,7 +175,7 @@ def replaced_line(replaced: Replaced) -> str:
     what = "published package" if replaced.status is Ending.PUBLISHED else "report"
     was = ", ".join(f"{name} was {value}" for name, value in replaced.options)
     when = f"{replaced.at:%Y-%m-%d %H:%M} UTC"
-    return f"the {what} of {when} ({was or 'another policy or hash list'})"
+    return f"the {what} of {when} ({was or 'another policy, hash list or enrolment'})"
 
 
 def how_to_decide(asset: Asset) -> str:

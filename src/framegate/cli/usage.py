@@ -84,7 +84,11 @@ def usage_error(error: typer.TyperException, path: str) -> UsageInvalid:
 def _bad_value(error: typer.BadParameter, given: object, todo: str) -> UsageInvalid:
     # values are checked by pydantic, whose messages begin with its own name for the fault
     why = _lower(error.message.removeprefix("Value error, ").rstrip("."))
+    why = why.replace("%Y-%m-%d", "YYYY-MM-DD")  # what a person writes, not what a program reads
     if isinstance(given, TyperOption):
+        if not why:  # Typer's way to say that it was not given
+            about = _lower((given.help or "").rstrip("."))
+            return UsageInvalid(f"{given.opts[-1]} is missing", about, todo)
         return UsageInvalid(f"{given.opts[-1]} cannot be used", why, todo)
     assert isinstance(given, TyperArgument)
     if why:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
@@ -135,7 +135,8 @@ class Consent:
         if self.at > now:
             raise ConsentInvalid("the consent lies in the future", f"{self.at:%Y-%m-%d}")
         if self.expires <= max(now, self.at):
-            raise ConsentInvalid("the consent has expired", f"{self.expires:%Y-%m-%d} is over")
+            last = self.expires - timedelta(microseconds=1)  # it ends with its last day
+            raise ConsentInvalid("the consent has expired", f"its last day was {last:%Y-%m-%d}")
 
 
 class Standing(StrEnum):

@@ -108,6 +108,12 @@ class Policies:
         Raises `AssetUnknown` and `ScreeningGone`.
         """
         folder = Path(what).expanduser()
+        if folder.is_file():
+            raise AssetUnknown(
+                f"{what} is a file",
+                "a verdict is found by the output folder or by the asset's ID",
+                "Name the folder that `framegate process` wrote the report to",
+            )
         if folder.is_dir():
             asset_id = _asset_of(folder)
             where = str(folder.absolute().resolve())

@@ -18,7 +18,7 @@ from framegate.domain.creator import (
     Candidate,
     only_face,
 )
-from framegate.errors import EmptyInput, InputTooLarge, Internal
+from framegate.errors import EmptyInput, InputError, InputTooLarge, Internal
 from framegate.models.sface import FaceReader
 from framegate.security.sandbox import FrameHeader, Limits, RingSpec
 from framegate.security.sandbox.host import MediaSandbox
@@ -74,6 +74,12 @@ def decode_photo(sandbox: MediaSandbox, path: Path) -> Pixels:
             ring=RING,
             on_frame=take,
         )
+    except InputError as error:
+        # the child knows no names, and of several photos a person must know which one
+        if error.what.startswith(path.name):
+            raise
+        what = error.what.removeprefix("The file ").removeprefix("The photo ")
+        raise type(error)(f"{path.name} {what}", error.why, error.todo) from error
     finally:
         os.close(fd)
     if not frames:
