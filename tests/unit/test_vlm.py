@@ -232,6 +232,15 @@ def test_the_same_frames_again_cost_nothing_and_say_the_same(cache: EmbeddedCach
     assert dict(vlm_run(after).counts)["remembered"] == 3
 
 
+@pytest.mark.parametrize(("allowed", "asked"), [(1.0, 1), (0.1, 0)])
+def test_a_clean_video_is_described_where_a_minute_may_have_a_whole_answer(
+    allowed: float, asked: int
+) -> None:
+    profile = Profile("told", "told/model", triage_calls=1000, detail_calls=allowed)
+    seen = look(ToldVision({}, profile=profile), samples(["grey"]))
+    assert dict(vlm_run(seen).counts).get("detail", 0) == asked
+
+
 class Alarmed:
     """A detector that is sure of something in every sample."""
 

@@ -273,8 +273,10 @@ class VisionJudge:
                     )
 
     def _describe(self) -> None:
-        """One detailed answer a video, where the profile allows it and no doubt brought one."""
-        if self._profile.detail_calls <= 0 or self._face is None or self._description:
+        """One detailed answer a video, where the profile allows it and no doubt brought one: less
+        than a whole one a minute is kept for doubt.
+        """
+        if self._profile.detail_calls < 1 or self._face is None or self._description:
             return
         future = self._put(describe(self._prompt, self._face))
         reply = _reply(future)
