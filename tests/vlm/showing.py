@@ -28,7 +28,13 @@ max_num_seqs = 16
 most_in_flight = {most_in_flight}
 deadline_s = {deadline_s}
 p95_ms = 5000
-triage_calls = 600
+"""
+PLENTY = "triage_calls = 600"
+# eight questions a minute for more frames than that, so that neighbours share their first one
+SHARING = """\
+triage_calls = 8
+frames_per_request = 4
+detail_calls = 600
 """
 
 
@@ -72,11 +78,13 @@ class Job:
     deadline_s: int = 60
     most_in_flight: int = 8
     mode: str = "auto"
+    allowance: str = PLENTY
 
     def start(self, video: Path) -> subprocess.Popen[str]:
         profile = self.root / "tiny-scout.toml"
         profile.write_text(
             PROFILE.format(deadline_s=self.deadline_s, most_in_flight=self.most_in_flight)
+            + self.allowance
         )
         return subprocess.Popen(
             [

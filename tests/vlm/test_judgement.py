@@ -11,7 +11,7 @@ import pytest
 
 from vlm import drills, squares
 from vlm.serving import Server
-from vlm.showing import Job, clip, report_of, smaller
+from vlm.showing import SHARING, Job, clip, report_of, smaller
 
 ANSWERED = "vllm:request_success_total"
 
@@ -104,6 +104,23 @@ def test_a_real_video_and_its_small_copy_are_asked_about_once(
     assert run["status"] == "ok", run
     assert dict(run["counts"])["remembered"] >= shots
     assert answered(server) - before <= 1  # almost none of what the original took
+
+
+def test_neighbours_share_a_question_and_details_are_asked_for(
+    server: Server, tmp_path: Path
+) -> None:
+    """Several pictures in one request, and JSON asked for beside letters. What the tiny model says
+    of them means nothing: it has learnt neither, and writes words without end.
+    """
+    truths = ("red", squares.NONE, "green", "blue", squares.NONE, "cyan", "yellow", "magenta")
+    video = clip(tmp_path / "squares.mp4", truths, seed=54_000, shot_s=1, kind="busy")
+    run = run_of(Job(tmp_path, server.url, allowance=SHARING).run(video))
+    counts = dict(run["counts"])
+    assert run["status"] == "ok", run
+    assert run["samples_seen"] >= len(truths)
+    assert counts["detail"] >= 1
+    # each frame is either cleared with its neighbours or asked about alone after them
+    assert counts["triage"] != run["samples_seen"]
 
 
 def test_a_server_killed_in_mid_run_allows_nothing(server: Server, tmp_path: Path) -> None:
