@@ -43,6 +43,7 @@ from framegate.stages.screen.analysers.vlm.build import shipped_prompt, vision_j
 from framegate.stages.screen.analysers.vlm.memory import NEAR
 from framegate.stages.screen.protocol import Panel
 from framegate.stages.screen.screen import screen
+from framegate.testing.clips import passed_on
 from framegate.testing.progress import Silent
 
 CLIPS = ("trailer_bbb.mp4", "bikes.mp4", "bigbuckbunny.mp4", "cityCC0.mpg", "carphone_pristine.mp4")
@@ -126,7 +127,7 @@ def bench(*, runs: int, quick: bool) -> Answer:  # noqa: ARG001 - counts do not 
 def copies(clip: Path, server: ForkServer, work: Path, profile: Profile) -> dict[str, Any]:
     """What a copy at 240p asks after its original, by how much is decoded."""
     told = {}
-    copy = smaller(clip, work / f"{clip.stem}-{COPY_HEIGHT}.mp4")
+    copy = passed_on(clip, work / f"{clip.stem}-{COPY_HEIGHT}.mp4")
     for mode in ScreenMode:
         bounds = Bounds(10_000, timedelta(days=1))
         cache = EmbeddedCache(
@@ -135,21 +136,6 @@ def copies(clip: Path, server: ForkServer, work: Path, profile: Profile) -> dict
         count(clip, server, work, profile, cache=cache, mode=mode)
         told[mode.value] = count(copy, server, work, profile, cache=cache, mode=mode)
     return told
-
-
-def smaller(clip: Path, path: Path) -> Path:
-    """The clip as others pass it on: smaller, coarser, with another encoder's choice of frames."""
-    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
-        track = source.streams.video[0]
-        stream = out.add_stream("libx264", rate=track.average_rate, options={"crf": "30"})
-        width = 2 * round(track.width * COPY_HEIGHT / track.height / 2)
-        stream.width, stream.height, stream.pix_fmt = width, COPY_HEIGHT, "yuv420p"
-        for frame in source.decode(track):
-            small = frame.reformat(width, COPY_HEIGHT, "yuv420p")
-            small.pict_type = 0  # the encoder's choice, not the source's
-            out.mux(stream.encode(small))
-        out.mux(stream.encode())
-    return path
 
 
 def count(

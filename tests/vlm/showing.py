@@ -54,21 +54,6 @@ def clip(
     return path
 
 
-def smaller(video: Path, path: Path, height: int = 240) -> Path:
-    """Write a video again as others pass it on: smaller, coarser, in other GOPs."""
-    with av.open(str(video)) as source, av.open(str(path), "w") as out:
-        track = source.streams.video[0]
-        stream = out.add_stream("libx264", rate=track.average_rate, options={"crf": "30"})
-        width = 2 * round(track.width * height / track.height / 2)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for frame in source.decode(track):
-            small = frame.reformat(width, height, "yuv420p")
-            small.pict_type = 0  # the encoder's choice, not the source's
-            out.mux(stream.encode(small))
-        out.mux(stream.encode())
-    return path
-
-
 @dataclass(frozen=True)
 class Job:
     """One data folder; the same command may be run in it again and again."""

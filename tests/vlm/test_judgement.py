@@ -9,9 +9,10 @@ from typing import Any
 import av
 import pytest
 
+from framegate.testing.clips import passed_on
 from vlm import drills, squares
 from vlm.serving import Server
-from vlm.showing import SHARING, Job, clip, report_of, smaller
+from vlm.showing import SHARING, Job, clip, report_of
 
 ANSWERED = "vllm:request_success_total"
 
@@ -99,7 +100,7 @@ def test_a_real_video_and_its_small_copy_are_asked_about_once(
     assert job.run(video)["verdict"] == first["verdict"]
     assert answered(server) == before  # the same file
 
-    copy = job.run(smaller(video, tmp_path / "copy.mp4"))
+    copy = job.run(passed_on(video, tmp_path / "copy.mp4"))
     run = run_of(copy)
     assert run["status"] == "ok", run
     assert dict(run["counts"])["remembered"] >= shots

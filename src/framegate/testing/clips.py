@@ -139,6 +139,21 @@ def make_clip(path: Path, spec: ClipSpec | None = None, **changes: Any) -> Path:
     return path
 
 
+def passed_on(clip: Path, path: Path, height: int = 240) -> Path:
+    """Write a clip again as others pass it on: ``height`` lines, coarser, in other GOPs, silent."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        track = source.streams.video[0]
+        stream: Any = out.add_stream("libx264", rate=track.average_rate, options={"crf": "30"})
+        width = 2 * round(track.width * height / track.height / 2)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for frame in source.decode(track):
+            small: Any = frame.reformat(width, height, "yuv420p")
+            small.pict_type = 0  # the encoder's choice, not the source's
+            out.mux(stream.encode(small))
+        out.mux(stream.encode())
+    return path
+
+
 def _add_video(out: OutputContainer, spec: ClipSpec) -> VideoStream:
     width, height = spec.size
     options = _CODEC_OPTIONS.get(spec.codec, {}) | dict(spec.codec_options)
