@@ -18,8 +18,10 @@ from framegate.domain.media import (
     Rotation,
     Telecine,
 )
+from framegate.domain.pertitle import TrialPoint
+from framegate.domain.trial import TrialDone
 from framegate.errors import UnsupportedInput
-from framegate.stages.encode import ladder
+from framegate.stages.encode import ladder, pertitle
 from framegate.stages.encode.ladder import plan
 from framegate.stages.encode.proof import sampled_windows
 
@@ -162,6 +164,21 @@ def test_low_rungs_take_half_of_the_pictures(
             assert any(number % step == 0 for number in window.scored())
     said = [change.what for change in made.changes if change.what.startswith("Frame rate of")]
     assert said == (["Frame rate of 360p"] if len(set(rates)) > 1 else [])
+
+
+def test_changes_are_told_of_the_rungs_that_trials_leave(facts: MediaFacts) -> None:
+    source = shaped(facts, 1280, 720, measured=Fraction(60))
+    made = plan(source, EncodeOptions())
+    assert "Frame rate of 360p: 60 fps → 30 fps" in made.notes
+    points = tuple(  # small sizes look as good as the largest: no room for a third
+        TrialPoint(rung.name, rung.width, rung.height, crf, round(1e6 / crf), 110 - crf)
+        for rung in made.renditions
+        for crf in (16.0, 22.0, 28.0)
+    )
+    fitted = pertitle.fit(made, TrialDone(points, ()), source)
+    assert "360p" not in [rung.name for rung in fitted.renditions]
+    assert fitted.notes == made.notes[1:]
+    assert fitted.changes == made.changes[1:]
 
 
 @pytest.mark.parametrize(

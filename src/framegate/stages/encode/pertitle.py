@@ -21,10 +21,11 @@ from fractions import Fraction
 from itertools import groupby, pairwise
 from math import log, sqrt
 
-from framegate.domain.ladder import Change, EncodePlan, Rendition, VideoCodec
+from framegate.domain.ladder import EncodePlan, Rendition, VideoCodec
+from framegate.domain.media import MediaFacts
 from framegate.domain.pertitle import LeftOut, Prediction, Stretch, TitleLadder, TrialPoint
 from framegate.domain.trial import TrialDone
-from framegate.stages.encode.changes import note
+from framegate.stages.encode.changes import changes, note
 from framegate.stages.encode.curve import STEP, Operating, operating_points
 
 TOP_VMAF = 94.0
@@ -162,7 +163,9 @@ def choose(renditions: Sequence[Rendition], points: Sequence[TrialPoint], frames
     return Choice(tuple(reversed(rungs)), tuple(left_out))
 
 
-def fit(plan: EncodePlan, done: TrialDone, *, crf_offset: float = 0.0) -> EncodePlan:
+def fit(
+    plan: EncodePlan, done: TrialDone, facts: MediaFacts, *, crf_offset: float = 0.0
+) -> EncodePlan:
     """The fixed plan with the ladder that the trials speak for. ``crf_offset`` comes on top."""
     tried = sum(window.frames for window in done.windows)
     choice = choose(plan.renditions, done.points, tried)
@@ -181,18 +184,14 @@ def fit(plan: EncodePlan, done: TrialDone, *, crf_offset: float = 0.0) -> Encode
         ),
         left_out=choice.left_out,
     )
-    fitted = replace(plan, renditions=renditions, title=title)
-    before, after = plan.renditions[-1], renditions[-1]
-    if after.name == before.name:
-        return fitted
-    smaller = Change(
-        "Size", f"{before.width}x{before.height}", f"{after.width}x{after.height} at most"
+    told = changes(facts, plan.fields, renditions, plan.audio)  # of the rungs that are left
+    return replace(
+        plan,
+        renditions=renditions,
+        title=title,
+        changes=told,
+        notes=tuple(note(change) for change in told),
     )
-    kept = tuple(change for change in plan.changes if change.what != smaller.what)
-    source = next((change.source for change in plan.changes if change.what == smaller.what), None)
-    smaller = replace(smaller, source=source or smaller.source)
-    told = (*kept, smaller)
-    return replace(fitted, changes=told, notes=tuple(note(change) for change in told))
 
 
 def unfitted(plan: EncodePlan, why: str) -> EncodePlan:

@@ -106,7 +106,8 @@ def make_plan(
         # the parts that were chosen are damaged; the encode repeats pictures over such holes
         context.progress.end(STAGE, "fixed ladder")
         return pertitle.unfitted(plan, f"{error.what}".rstrip("."))
-    fitted = pertitle.fit(plan, serial.load(TrialDone, answer), crf_offset=options.crf_offset)
+    done = serial.load(TrialDone, answer)
+    fitted = pertitle.fit(plan, done, facts, crf_offset=options.crf_offset)
     context.progress.end(STAGE, ", ".join(rendition.name for rendition in fitted.renditions))
     return fitted
 
