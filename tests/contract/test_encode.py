@@ -5,6 +5,8 @@ that the grid says, in every rendition, over every join.
 import os
 import resource
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -33,6 +35,8 @@ from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.storage.atomic import TEMPORARY
 from framegate.testing.sandbox import InProcessSandbox
+
+MEMORY_WORKER = Path(__file__).with_name("memory_worker.py")
 
 
 class Counting(InProcessSandbox):
@@ -156,6 +160,29 @@ def test_the_same_chunk_gives_the_same_bytes(
     other = replace(context, work=tmp_path / "again")
     other.work.mkdir()
     assert run_chunks(other, path, facts, plan, encoders) == first
+
+
+@pytest.mark.parametrize("kind", list(VideoCodec))
+def test_no_byte_depends_on_what_was_in_memory(
+    kind: VideoCodec, clips: Path, tmp_path: Path
+) -> None:
+    said = []
+    for filler in ("", "0", "1", "128"):
+        work = tmp_path / f"filled with {filler}"
+        work.mkdir()
+        done = subprocess.run(
+            [sys.executable, MEMORY_WORKER, clips / "carphone_pristine.mp4", work, kind.value],
+            env=os.environ
+            | {"PYTHONPATH": str(MEMORY_WORKER.parents[1])}
+            | ({"MALLOC_PERTURB_": filler} if filler else {}),
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        said.append(done.stdout.splitlines())
+    assert len(said[0]) >= 3
+    assert all(other == said[0] for other in said)
 
 
 def test_variable_frame_rate_lands_on_the_grid(

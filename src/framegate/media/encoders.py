@@ -1,9 +1,9 @@
 """The encoders, flag by flag.
 
-What holds for all three: one thread each (so that the same frames give the same bytes on any
-machine; the rungs of a chunk, and chunks, are what runs in parallel), closed GOPs that begin where
-the caller says, the same codec headers in every chunk (so that chunks join by packet copy), and
-colours said in the bitstream.
+What holds for all three: one thread each (so that the same frames give the same bytes again; the
+rungs of a chunk, and chunks, are what runs in parallel), closed GOPs that begin where the caller
+says, the same codec headers in every chunk (so that chunks join by packet copy), and colours said
+in the bitstream.
 
 **Rate.** A rendition's ceiling is kept by every whole segment (at most 1.1 times ``maxrate`` over
 its length) and by the joined track (a decoder that fills ``bufsize_bits`` at ``maxrate`` never runs
@@ -23,7 +23,10 @@ dry), although each chunk's encoder starts without knowing what the one before i
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from fractions import Fraction
+from functools import cache
 from typing import cast
 
 import av
@@ -53,7 +56,17 @@ BUFFER = SHARE / 2
 START = "0.9"
 """How full x264 and x265 take the buffer to be when a chunk begins."""
 
+NO_AVX512 = "avx2,fma3,bmi2,lzcnt"
+"""What x264 may use of a processor that has AVX-512: all but that. Its AVX-512 lookahead counts
+eight macroblocks at a time and the memory behind the last of them too
+(`mbtree_propagate_list_internal_avx512`; found with ``MALLOC_PERTURB_``): wherever a row does not
+have a multiple of eight, so in nearly every portrait video and at 854x480, the same frames came out
+as different bytes. It saves nothing either: `benchmarks/RESULTS.md`, "x264 without AVX-512".
+"""
+
 HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "hevc_qsv", "h264_vaapi")
+
+AVX512 = 0x100000  # AV_CPU_FLAG_AVX512 of libavutil/cpu.h
 
 
 def list_(call: Call) -> dict[str, object]:
@@ -130,11 +143,23 @@ def _x264(rendition: Rendition) -> dict[str, str]:
         "lookahead-threads": "1",
         "vbv-init": START,
     }
+    if _has_avx512():
+        parameters["asm"] = NO_AVX512
     return _buffered(rendition) | {
         "profile": "high",
         "forced-idr": "1",  # a forced I picture is an IDR: nothing refers across it
         "x264-params": _joined(parameters, rendition),
     }
+
+
+@cache
+def _has_avx512() -> bool:
+    """Whether FFmpeg finds AVX-512 here (it asks the processor: a jailed child has no /proc)."""
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        return False
+    linked = ctypes.CDLL(av.logging.__file__)  # through it, whichever libavutil this PyAV has
+    found: int = linked.av_get_cpu_flags()
+    return bool(found & AVX512)
 
 
 def _x265(rendition: Rendition) -> dict[str, str]:

@@ -49,7 +49,7 @@ from framegate.storage.atomic import atomic_file, make_folder, write_bytes, writ
 from framegate.storage.local import sha256_of
 from framegate.storage.source import reopened
 
-CONTRACT = 4
+CONTRACT = 5
 """Raise when the encode tasks change so that bytes differ: old chunks are then not reused."""
 
 LEAST_TIMESCALE = 10_000  # as FFmpeg's muxer has it
