@@ -128,7 +128,7 @@ def copies(clip: Path, server: ForkServer, work: Path, profile: Profile) -> dict
     """What a copy at 240p asks after its original, by how much is decoded."""
     told = {}
     copy = passed_on(clip, work / f"{clip.stem}-{COPY_HEIGHT}.mp4")
-    for mode in ScreenMode:
+    for mode in (ScreenMode.AUTO, ScreenMode.REFERENCE_FRAMES):
         bounds = Bounds(10_000, timedelta(days=1))
         cache = EmbeddedCache(
             work / f"{clip.stem}-{mode}.sqlite", bounds, lambda: datetime.now(UTC)

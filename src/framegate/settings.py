@@ -118,11 +118,13 @@ class ScreenSettings(Group):
         gt=0,
         le=60,
     )
-    mode: Literal["auto", "full"] = _setting(
+    mode: Literal["auto", "reference-frames", "full"] = _setting(
         "auto",
-        "Whether frames that no other frame needs may stay undecoded",
+        "Whether frames that no other frame needs may stay undecoded; auto: where no vision "
+        "model is asked",
         "",
-        "Skipping them saves about a third of the decoding where the maximum gap allows it",
+        "Skipping them saves about a third of the decoding where the maximum gap allows it; "
+        "with all of them a re-encoded copy has its original's samples, whose verdicts are known",
     )
     threads: int = _setting(
         0,

@@ -16,7 +16,7 @@ from PIL import Image
 from scenedetect import AdaptiveDetector, ContentDetector, detect
 
 import footage
-from framegate.domain.findings import Status
+from framegate.domain.findings import Finding, Status
 from framegate.domain.frames import Sample
 from framegate.domain.options import ScreenMode
 from framegate.domain.screening import Screening
@@ -29,7 +29,14 @@ from framegate.stages.screen.protocol import (
     PdqHash,
     Unavailable,
 )
-from framegate.testing.clips import ClipSpec, Tone, draw, frame_index_of, make_clip
+from framegate.testing.clips import (
+    ClipSpec,
+    Tone,
+    draw,
+    frame_index_of,
+    make_clip,
+    passed_on,
+)
 from looking import Ear, look_at
 
 
@@ -53,6 +60,13 @@ class Recorder:
 
     def finish(self) -> Looked:
         return Looked(reason="done")
+
+
+class Passes(Recorder):
+    """A judge that passes every sample over."""
+
+    def consider(self, sample: Sample, _pdq: PdqHash | None, _seen: Sequence[Finding]) -> None:
+        self.shown.append((sample.info.shot, sample.info.index))
 
 
 def gaps(found: Screening) -> list[Fraction]:
@@ -81,6 +95,26 @@ def test_skipping_leaves_frames_out_and_says_so(clips: Path, tmp_path: Path) -> 
     assert found.coverage.mode == "reference-frames"
     assert found.coverage.frames_decoded < 0.6 * found.coverage.frames_in_source
     assert str(250 - found.coverage.frames_decoded) in found.coverage.mode_reason
+
+
+def test_a_copy_has_the_samples_of_its_original_where_a_judge_is_asked(
+    clips: Path, tmp_path: Path
+) -> None:
+    original = clips / "bikes.mp4"
+    copy = passed_on(original, tmp_path / "copy.mp4")
+    taken = []
+    for number, path in enumerate((original, copy)):
+        judge = Passes("judge", "vlm", Every.SAMPLE)
+        found = look_at(path, tmp_path / str(number), Panel(judges=(judge,)))
+        assert found.coverage.frames_decoded == 250
+        assert "same samples" in found.coverage.mode_reason
+        assert len(judge.shown) == len(found.samples)
+        taken.append([float(sample.time) for sample in found.samples])
+    assert taken[1] == pytest.approx(taken[0], abs=0.041)  # a frame: novelty is a threshold
+    chosen = ScreenMode.REFERENCE_FRAMES
+    panel = Panel(judges=(Passes("judge", "vlm", Every.SAMPLE),))
+    found = look_at(original, tmp_path / "chosen", panel, mode=chosen)
+    assert found.coverage.mode == chosen
 
 
 def test_a_gap_that_skipping_would_break_is_decoded_in_full(clips: Path, tmp_path: Path) -> None:

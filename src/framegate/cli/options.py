@@ -67,7 +67,9 @@ class Looking:
     screen_mode: Annotated[
         ScreenMode | None,
         typer.Option(
-            "--screen-mode", help="auto skips frames that no other frame needs; full decodes all."
+            "--screen-mode",
+            help="full decodes every frame, reference-frames leaves out those that no other frame "
+            "needs; auto does the first with --vlm, the second without.",
         ),
     ] = None
     vlm: Annotated[

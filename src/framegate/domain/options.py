@@ -22,7 +22,8 @@ class VmafMode(StrEnum):
 class ScreenMode(StrEnum):
     """Whether frames that no other frame needs may stay undecoded."""
 
-    AUTO = "auto"
+    AUTO = "auto"  # they may, unless a vision model is asked
+    REFERENCE_FRAMES = "reference-frames"
     FULL = "full"
 
 

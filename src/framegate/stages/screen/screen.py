@@ -20,7 +20,7 @@ from framegate.domain.creator import findings_of
 from framegate.domain.decoding import SampleDone, SampleWork
 from framegate.domain.frames import Sample, Signals
 from framegate.domain.layout import IMPRINTS, SAMPLES
-from framegate.domain.media import MediaFacts
+from framegate.domain.media import MediaFacts, VideoFacts
 from framegate.domain.options import ScreenMode
 from framegate.domain.sampling import SamplingRule
 from framegate.domain.screening import Screening
@@ -89,7 +89,8 @@ def screen(
             progress=lambda done: context.progress.advance(STAGE, min(done, seconds)),
         )
         video = replace(facts.video, keyframes=())  # thousands, and none is sought
-        work = SampleWork(video, rule, skip=mode != ScreenMode.FULL and not video.may_be_interlaced)
+        whole = _why_whole(mode, video, panel)
+        work = SampleWork(video, rule, skip=not whole)
         limits = sandbox_limits or decode_limits(facts.video)
         decoded = _decode(context, fd, work, decoding, limits)
     seen = cascade.finish()
@@ -109,7 +110,7 @@ def screen(
     unchecked = findings_of(panel.unchecked) if panel.unchecked else ()
     shots = decoding.shots(end)
     coverage = cover(
-        _decode_facts(facts, decoded, decoding),
+        _decode_facts(facts, decoded, decoding, whole),
         [sample.time for sample in decoding.samples],
         {"signals": [_signal_looks(decoding)], **seen.looks},
         end=end,
@@ -162,7 +163,24 @@ def _decode(
     return decoded
 
 
-def _decode_facts(facts: MediaFacts, decoded: SampleDone, decoding: Decoding) -> DecodeFacts:
+def _why_whole(mode: ScreenMode, video: VideoFacts, panel: Panel) -> str:
+    """Why every frame is to be decoded; "" when some may be left out.
+
+    What is left out depends on the encoder: without it a copy of the video has other samples, and
+    the vision model is asked again what its original was. That costs more than to decode.
+    """
+    if mode is ScreenMode.FULL:
+        return "asked for"
+    if video.may_be_interlaced:
+        return "a frame may hold two fields, and each field is looked at"
+    if mode is ScreenMode.AUTO and panel.judges:
+        return "a copy must have the same samples, so that the vision model is not asked twice"
+    return ""
+
+
+def _decode_facts(
+    facts: MediaFacts, decoded: SampleDone, decoding: Decoding, whole: str
+) -> DecodeFacts:
     skipped = decoded.packets - decoded.decoded - decoded.corrupt - decoded.untimed
     if decoded.skipped and skipped > 0:
         mode = "reference-frames"
@@ -170,7 +188,7 @@ def _decode_facts(facts: MediaFacts, decoded: SampleDone, decoding: Decoding) ->
     elif decoded.skipped:
         mode, why = "full", "the source has no frames that could be left out"
     else:
-        mode, why = "full", decoded.why_full or "asked for"
+        mode, why = "full", decoded.why_full or whole
     return DecodeFacts(
         in_source=facts.video.frames_measured,
         decoded=decoded.decoded,
