@@ -28,7 +28,7 @@ MOST_MB, MOST_MB_4K = 1200, 2000
 GROWTH = 1.1
 MINUTES = (1, 5, 20)
 QUICK_MINUTES = (1, 2, 3)
-SECONDS_4K = 8
+SECONDS_4K = 16  # 400 frames: enough for trials
 VERDICTS = (0, 3, 4)  # a block (3) or a review (4) is a verdict too
 
 
