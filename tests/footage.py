@@ -21,6 +21,7 @@ from framegate.domain.limits import SourceLimits
 from framegate.domain.media import MediaFacts
 from framegate.media.filters import Line, shape_of
 from framegate.security.sandbox.limits import Limits
+from framegate.testing.clips import steady
 from framegate.testing.sandbox import InProcessSandbox
 
 BITS = 10
@@ -137,7 +138,7 @@ def write(
     """
     base = time_base or 1 / rate
     with av.open(str(path), "w") as out:
-        stream: Any = out.add_stream(encoder, rate=rate, options=dict(options or {}))
+        stream: Any = out.add_stream(encoder, rate=rate, options=steady(encoder, options or {}))
         context = stream.codec_context
         context.time_base = base
         context.thread_count = 1

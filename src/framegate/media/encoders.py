@@ -143,13 +143,16 @@ def _x264(rendition: Rendition) -> dict[str, str]:
         "lookahead-threads": "1",
         "vbv-init": START,
     }
-    if _has_avx512():
-        parameters["asm"] = NO_AVX512
     return _buffered(rendition) | {
         "profile": "high",
         "forced-idr": "1",  # a forced I picture is an IDR: nothing refers across it
-        "x264-params": _joined(parameters, rendition),
+        "x264-params": _joined(parameters | x264_instructions(), rendition),
     }
+
+
+def x264_instructions() -> dict[str, str]:
+    """What x264 has to be told so that nothing in memory but the pictures changes its bytes."""
+    return {"asm": NO_AVX512} if _has_avx512() else {}
 
 
 @cache

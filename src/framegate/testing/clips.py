@@ -7,7 +7,7 @@ index back from the picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +22,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+
+from framegate.media.encoders import x264_instructions
 
 BITS = 12
 """Frame indices are drawn as this many black or white squares along the top edge."""
@@ -143,7 +145,8 @@ def passed_on(clip: Path, path: Path, height: int = 240) -> Path:
     """Write a clip again as others pass it on: ``height`` lines, coarser, in other GOPs, silent."""
     with av.open(str(clip)) as source, av.open(str(path), "w") as out:
         track = source.streams.video[0]
-        stream: Any = out.add_stream("libx264", rate=track.average_rate, options={"crf": "30"})
+        options = steady("libx264", {"crf": "30"})
+        stream: Any = out.add_stream("libx264", rate=track.average_rate, options=options)
         width = 2 * round(track.width * height / track.height / 2)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in source.decode(track):
@@ -152,6 +155,15 @@ def passed_on(clip: Path, path: Path, height: int = 240) -> Path:
             out.mux(stream.encode(small))
         out.mux(stream.encode())
     return path
+
+
+def steady(encoder: str, options: Mapping[str, str]) -> dict[str, str]:
+    """An encoder's options, so that it makes the same clip each time."""
+    if encoder != "libx264":
+        return dict(options)
+    own = [f"{name}={value}" for name, value in x264_instructions().items()]
+    said = ":".join(filter(None, [options.get("x264-params", ""), *own]))
+    return dict(options) | ({"x264-params": said} if said else {})
 
 
 def _add_video(out: OutputContainer, spec: ClipSpec) -> VideoStream:
