@@ -1,11 +1,13 @@
-"""Plans that are cut into short chunks, and numbered pictures to encode with them."""
+"""Plans that are cut into short chunks, numbered pictures to encode with them, and the encode."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import footage
+from framegate.domain.encoding import ChunkReceipt, Encoders
 from framegate.domain.ladder import (
     Chunk,
     EncodeOptions,
@@ -13,6 +15,8 @@ from framegate.domain.ladder import (
     VideoCodec,
 )
 from framegate.domain.media import MediaFacts
+from framegate.stages.base import StageContext
+from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 
 FRAMES = 100
@@ -43,3 +47,30 @@ def short_plan(
 
 def pictures(count: int = FRAMES) -> Iterator[Any]:
     return (footage.grey(footage.numbered(n)) for n in range(count))
+
+
+def run_chunks(
+    context: StageContext,
+    path: Path,
+    facts: MediaFacts,
+    plan: EncodePlan,
+    encoders: Encoders | None = None,
+) -> list[ChunkReceipt]:
+    """Every chunk, encoded and kept; the sandbox is asked for its encoders unless they are said."""
+    found = encoders or hardware.encoders(context.sandbox)
+    with path.open("rb") as source:
+        receipts = [
+            encode.encode_chunk(
+                context,
+                source.fileno(),
+                facts,
+                plan,
+                chunk,
+                source_sha256="0" * 64,
+                encoders=found,
+            )
+            for chunk in plan.chunks
+        ]
+    for receipt in receipts:
+        encode.keep(context, receipt)
+    return receipts

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import footage
 import tracks
+from chunking import run_chunks
 from framegate.domain.ladder import Chunk, EncodeOptions, VideoCodec
 from framegate.security.sandbox.host import ForkServer
-from framegate.stages.encode.encode import encode_chunk
-from framegate.stages.encode.hardware import encoders
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -33,16 +32,7 @@ def main(clip: Path, work: Path, kind: VideoCodec) -> None:
         bare = "MALLOC_PERTURB_" in os.environ
         sandbox = InProcessSandbox() if bare else stack.enter_context(ForkServer())
         context = replace(tracks.context(work), sandbox=sandbox)
-        fd = os.open(clip, os.O_RDONLY)
-        receipt = encode_chunk(
-            context,
-            fd,
-            facts,
-            plan,
-            plan.chunks[0],
-            source_sha256="0" * 64,
-            encoders=encoders(sandbox),
-        )
+        (receipt,) = run_chunks(context, clip, facts, plan)
     for file in receipt.files:
         print(file.rendition, file.sha256)
 

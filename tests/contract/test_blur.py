@@ -44,9 +44,9 @@ from framegate.testing.progress import Silent
 from framegate.testing.sandbox import InProcessCall, InProcessSandbox
 
 BLUR = (Span(Fraction(3, 2), Fraction(5, 2)),)  # in the middle chunk alone
-SHARE = 1 / 50
+SHARE = 1 / 100
 """Of a picture's own detail, by energy, that may lie above the blur's cells: what scaling up
-smoothly and an encoder add (measured: 0.4 %, and 0.9 % where one picture is another clip's)."""
+smoothly and an encoder add."""
 
 
 def finer(luma: NDArray[np.uint8]) -> float:

@@ -17,7 +17,7 @@ import av
 import pytest
 
 import footage
-from chunking import FRAMES, GOP, NTSC, pictures, short_plan
+from chunking import FRAMES, GOP, NTSC, pictures, run_chunks, short_plan
 from framegate.domain import serial
 from framegate.domain.encoding import ChunkReceipt, Encoders, JoinWork
 from framegate.domain.ladder import (
@@ -60,24 +60,6 @@ def context(tmp_path: Path) -> StageContext:
 @pytest.fixture(scope="module")
 def encoders() -> Encoders:
     return hardware.encoders(InProcessSandbox())
-
-
-def run_chunks(
-    context: StageContext, path: Path, facts: MediaFacts, plan: EncodePlan, encoders: Encoders
-) -> list[ChunkReceipt]:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        receipts = [
-            encode.encode_chunk(
-                context, fd, facts, plan, chunk, source_sha256="0" * 64, encoders=encoders
-            )
-            for chunk in plan.chunks
-        ]
-    finally:
-        os.close(fd)
-    for receipt in receipts:
-        encode.keep(context, receipt)
-    return receipts
 
 
 def joined(context: StageContext, plan: EncodePlan, receipts: list[ChunkReceipt]) -> list[Path]:

@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 import footage
+from chunking import run_chunks
 from framegate.domain.ladder import EncodedAudio, EncodeOptions, EncodePlan
 from framegate.domain.media import MediaFacts
 from framegate.domain.sound import LoudnessMode
 from framegate.stages.base import StageContext
-from framegate.stages.encode import audio, encode, hardware
+from framegate.stages.encode import audio, encode
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -222,19 +223,7 @@ def test_over_a_jump_of_the_timestamps_picture_and_sound_stay_together(
     ]
     plan = make_plan(facts, EncodeOptions(preset="ultrafast"))
     context = StageContext(InProcessSandbox(), tmp_path, None, None)  # type: ignore[arg-type]
-    with path.open("rb") as stream:
-        receipts = [
-            encode.encode_chunk(
-                context,
-                stream.fileno(),
-                facts,
-                plan,
-                chunk,
-                source_sha256="0" * 64,
-                encoders=hardware.encoders(InProcessSandbox()),
-            )
-            for chunk in plan.chunks
-        ]
+    receipts = run_chunks(context, path, facts, plan)
     assert sum(receipt.done.source_frames for receipt in receipts) == 25 * SECONDS
     video = encode.join_rendition(context, plan, receipts, plan.renditions[0])
     shown = {at: footage.number_of(luma) for at, luma in footage.lumas(tmp_path / video.path)}

@@ -2,7 +2,6 @@
 them is WebVTT that was looked at, at its own times, and nothing where they are dropped.
 """
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import pytest
 from av.sidedata.sidedata import Type
 
 import footage
+from chunking import run_chunks
 from framegate.domain.ladder import Chunk, EncodeOptions, VideoCodec
 from framegate.media.captions_a53 import triples
 from framegate.security.sandbox.host import ForkServer
 from framegate.stages.base import StageContext
-from framegate.stages.encode import encode, hardware
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing import dtvcc, line21
 
@@ -46,21 +45,9 @@ def test_no_rendition_has_the_sources_captions(tmp_path: Path, kind: VideoCodec)
     )
     work = tmp_path / "work"
     work.mkdir()
-    fd = os.open(source, os.O_RDONLY)
-    try:
-        with ForkServer() as sandbox:
-            context = StageContext(sandbox, work, None, None)  # type: ignore[arg-type]
-            receipt = encode.encode_chunk(
-                context,
-                fd,
-                facts,
-                plan,
-                plan.chunks[0],
-                source_sha256="0" * 64,
-                encoders=hardware.encoders(sandbox),
-            )
-    finally:
-        os.close(fd)
+    with ForkServer() as sandbox:
+        context = StageContext(sandbox, work, None, None)  # type: ignore[arg-type]
+        (receipt,) = run_chunks(context, source, facts, plan)
     for file in receipt.files:
         with av.open(str(work / file.path)) as container:
             (stream,) = container.streams.video

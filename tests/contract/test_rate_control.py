@@ -5,7 +5,6 @@ in right before a join, right at it, and all along. Chunks are eight seconds, so
 with a buffer of which the one before it has left nothing.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
@@ -18,11 +17,12 @@ import pytest
 from av.video.frame import VideoFrame
 
 import footage
+from chunking import run_chunks
 from framegate.domain.ladder import EncodeOptions, EncodePlan, Rendition, VideoCodec
 from framegate.media.libvmaf import Scorer
 from framegate.security.sandbox.host import MediaSandbox
 from framegate.stages.base import StageContext
-from framegate.stages.encode import encode, hardware
+from framegate.stages.encode import encode
 from framegate.stages.encode.ladder import plan as make_plan
 from framegate.testing.sandbox import InProcessSandbox
 
@@ -82,17 +82,7 @@ def encoded(
     facts = footage.facts_of(path)
     plan = make_plan(facts, EncodeOptions(codec=kind, chunk_s=CHUNK_S))
     assert [chunk.first_frame for chunk in plan.chunks] == [0, *JOINS]
-    found = hardware.encoders(sandbox)
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        receipts = [
-            encode.encode_chunk(
-                context, fd, facts, plan, chunk, source_sha256="0" * 64, encoders=found
-            )
-            for chunk in plan.chunks
-        ]
-    finally:
-        os.close(fd)
+    receipts = run_chunks(context, path, facts, plan)
     (rung,) = plan.renditions
     track = encode.join_rendition(context, plan, receipts, rung)
     parts = [receipt.done.parts[0] for receipt in receipts]

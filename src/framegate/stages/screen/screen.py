@@ -172,7 +172,7 @@ def _why_whole(mode: ScreenMode, video: VideoFacts, panel: Panel) -> str:
     if mode is ScreenMode.FULL:
         return "asked for"
     if video.may_be_interlaced:
-        return "a frame may hold two fields, and each field is looked at"
+        return "a frame may hold two fields that are unlike pictures"
     if mode is ScreenMode.AUTO and panel.judges:
         return "a copy must have the same samples, so that the vision model is not asked twice"
     return ""
