@@ -21,7 +21,9 @@ def decode(call: Call) -> dict[str, Any]:
 
 
 def encode(call: Call) -> dict[str, Any]:
-    """Encode ``frames`` moving frames with ``codec`` into "target" (Matroska), in threads."""
+    """Encode ``frames`` moving frames with ``codec`` into "target" (Matroska), in threads; answers
+    what schedules this one afterwards.
+    """
     width, height = call.request["width"], call.request["height"]
     with (
         os.fdopen(os.dup(call.fd("target")), "wb") as target,
@@ -40,7 +42,7 @@ def encode(call: Call) -> dict[str, Any]:
             frame.pts, frame.time_base = number, Fraction(1, 30)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    return {}
+    return {"scheduler": os.sched_getscheduler(0)}
 
 
 def filters(call: Call) -> dict[str, Any]:
