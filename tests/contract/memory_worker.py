@@ -1,4 +1,4 @@
-"""Encode 24 frames in odd sizes: ``memory_worker.py CLIP WORK CODEC``. Prints the files' hashes.
+"""Encode in odd sizes: ``memory_worker.py CLIP WORK CODEC FRAMES``. Prints the files' hashes.
 
 Run with another ``MALLOC_PERTURB_`` each time (glibc fills fresh memory by it), and in the sandbox,
 whose children do not get that variable, without it.
@@ -21,13 +21,13 @@ from framegate.testing.sandbox import InProcessSandbox
 SIZES = ((176, 144), (240, 426), (360, 640), (426, 240), (854, 480))  # 11 to 54 macroblocks a row
 
 
-def main(clip: Path, work: Path, kind: VideoCodec) -> None:
+def main(clip: Path, work: Path, kind: VideoCodec, frames: int) -> None:
     facts = footage.facts_of(clip)
     plan = make_plan(facts, EncodeOptions(codec=kind))
     sizes = SIZES if kind is VideoCodec.H264 else SIZES[:3]
     top = replace(plan.renditions[-1], maxrate=2_000_000)
     rungs = [replace(top, name=f"{w}x{h}", width=w, height=h) for w, h in sizes]
-    plan = replace(plan, renditions=tuple(rungs), chunks=(Chunk(0, 0, 24),))
+    plan = replace(plan, renditions=tuple(rungs), chunks=(Chunk(0, 0, frames),))
     with ExitStack() as stack:
         bare = "MALLOC_PERTURB_" in os.environ
         sandbox = InProcessSandbox() if bare else stack.enter_context(ForkServer())
@@ -38,4 +38,4 @@ def main(clip: Path, work: Path, kind: VideoCodec) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), VideoCodec(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), VideoCodec(sys.argv[3]), int(sys.argv[4]))

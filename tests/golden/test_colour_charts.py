@@ -29,8 +29,8 @@ PATCHES = np.array(
 NITS = (5, 20, 60, 100, 203, 400, 800)
 KR_KB = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114), "bt2020": (0.2627, 0.0593)}
 X265 = "log-level=none:bframes=0"
-"""Without B-frames: in a clip shorter than their run, x265 4.3 leaves the distance of the first DTS
-unset, and takes what lies in memory for it."""
+"""Without B-frames: for one or two frames x265 4.3 takes the delay of its DTS from fresh
+memory (seen by ``MALLOC_PERTURB_``), and MP4 refuses what does not fit."""
 HDR10 = (
     "master-display=G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L({peak},50):"
     "max-cll=1000,400:hdr10=1"
